@@ -13,8 +13,106 @@ let pure: [SwiftSetting] = strict + [.strictMemorySafety()]
 let package = Package(
     name: "conclave",
     platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Recipes", targets: ["Recipes"]),
+        .library(name: "ConclaveClient", targets: ["ConclaveClient"]),
+        .library(name: "ConclaveServer", targets: ["ConclaveServer"]),
+        .executable(name: "conclave", targets: ["conclave"]),
+        .executable(name: "conclave-load", targets: ["conclave-load"]),
+    ],
     targets: [
         // The pure ring: no clock, lock, task, file or socket.
         .target(name: "ConclaveCore", swiftSettings: pure),
+        .target(name: "ConclaveWire", dependencies: ["ConclaveCore"], swiftSettings: pure),
+        .target(name: "ConclaveTree", dependencies: ["ConclaveCore"], swiftSettings: pure),
+        .target(name: "ConclaveStorage", dependencies: ["ConclaveCore", "ConclaveWire"], swiftSettings: pure),
+        .target(name: "ConclaveSession", dependencies: ["ConclaveCore", "ConclaveWire"], swiftSettings: pure),
+        .target(
+            name: "ConclaveNode", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveTree"], swiftSettings: pure),
+
+        // The I/O ring: threads, sockets, files, clocks.
+        .target(name: "CConclavePlatform"),
+        .target(name: "ConclaveSystem", dependencies: ["ConclaveCore", "CConclavePlatform"], swiftSettings: strict),
+        .target(name: "ConclaveTransport", dependencies: ["ConclaveCore", "ConclaveSystem"], swiftSettings: strict),
+        .target(
+            name: "ConclaveClient",
+            dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveSession", "ConclaveSystem", "ConclaveTransport"],
+            swiftSettings: strict),
+        .target(
+            name: "ConclaveServer",
+            dependencies: [
+                "ConclaveCore", "ConclaveWire", "ConclaveTree", "ConclaveNode", "ConclaveStorage", "ConclaveSystem",
+                "ConclaveTransport",
+            ],
+            swiftSettings: strict),
+
+        // The face.
+        .target(
+            name: "Recipes", dependencies: ["ConclaveCore", "ConclaveClient"], path: "Recipes", exclude: ["README.md"],
+            swiftSettings: strict),
+        .target(
+            name: "ConclaveCommandKit",
+            dependencies: [
+                "ConclaveCore", "ConclaveWire", "ConclaveStorage", "ConclaveSystem", "ConclaveClient", "ConclaveServer",
+                "Recipes",
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "conclave", dependencies: ["ConclaveCommandKit"], path: "Sources/ConclaveCommand",
+            swiftSettings: strict),
+
+        // Benchmarks.
+        .executableTarget(
+            name: "conclave-load", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveSystem"],
+            path: "Benchmarks/Load", swiftSettings: strict),
+        .executableTarget(
+            name: "MicroBenchmarks", dependencies: ["ConclaveCore", "ConclaveTree", "ConclaveWire", "ConclaveSystem"],
+            path: "Benchmarks/Micro", swiftSettings: strict),
+
+        // Tests, and what they share.
+        .target(
+            name: "ConclaveSimulator", dependencies: ["ConclaveCore"], path: "Tests/ConclaveSimulator",
+            swiftSettings: pure),
+        .testTarget(name: "ConclaveCoreTests", dependencies: ["ConclaveCore"], swiftSettings: strict),
+        .testTarget(name: "ConclaveWireTests", dependencies: ["ConclaveCore", "ConclaveWire"], swiftSettings: strict),
+        .testTarget(
+            name: "ConclaveTreeTests", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveTree"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ConclaveStorageTests",
+            dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveStorage", "ConclaveSimulator"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ConclaveSessionTests", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveSession"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ConclaveNodeTests", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveTree", "ConclaveNode"],
+            swiftSettings: strict),
+        .testTarget(name: "ConclaveSystemTests", dependencies: ["ConclaveCore", "ConclaveSystem"], swiftSettings: strict),
+        .testTarget(
+            name: "ConclaveTransportTests", dependencies: ["ConclaveCore", "ConclaveSystem", "ConclaveTransport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ConclaveClientTests",
+            dependencies: [
+                "ConclaveCore", "ConclaveWire", "ConclaveSystem", "ConclaveTransport", "ConclaveClient", "ConclaveServer",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ConclaveServerTests",
+            dependencies: [
+                "ConclaveCore", "ConclaveWire", "ConclaveSystem", "ConclaveClient", "ConclaveServer",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RecipesTests", dependencies: ["ConclaveCore", "ConclaveClient", "ConclaveServer", "Recipes"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ConclaveCommandTests",
+            dependencies: [
+                "ConclaveCore", "ConclaveSystem", "ConclaveClient", "ConclaveServer", "ConclaveCommandKit",
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

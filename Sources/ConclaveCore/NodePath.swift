@@ -44,7 +44,7 @@ extension NodePath: Comparable {
     }
 }
 
-extension NodePath: CustomStringConvertible, ExpressibleByStringLiteral {
+extension NodePath: CustomStringConvertible, ExpressibleByStringInterpolation {
     package init(stringLiteral value: String) { self.init(value) }
     package var description: String { text }
 }

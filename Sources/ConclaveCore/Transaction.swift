@@ -49,7 +49,7 @@ package struct TreeDigest: Equatable, Sendable {
 ///
 /// The names and fields are those of the stored records; every version carried is the **new** one, and `childCreates` (in
 /// the records "parentCVersion") is the parent's stored child counter after the create.
-package indirect enum Change: Equatable, Sendable {
+package enum Change: Equatable, Sendable {
     case create(CreateChange)
     case delete(path: NodePath)
     case deleteContainer(path: NodePath)

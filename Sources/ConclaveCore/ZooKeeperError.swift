@@ -137,6 +137,10 @@ extension ZooKeeperError.Code {
     public static let storageFailure = Self(rawValue: 7)
     /// The configuration is not usable.
     public static let badConfiguration = Self(rawValue: 8)
+    /// The task waits for something that it, or a task around it, holds already: it would wait for ever.
+    public static let selfDeadlock = Self(rawValue: 9)
+    /// The parent's 32-bit counter of sequence numbers is about to overflow; a fresh path is needed.
+    public static let sequenceExhausted = Self(rawValue: 10)
 }
 
 extension ZooKeeperError.Code: CustomStringConvertible {
@@ -184,5 +188,7 @@ extension ZooKeeperError.Code: CustomStringConvertible {
         .holdLost: ("HoldLost", "the hold was lost"),
         .storageFailure: ("StorageFailure", "storage failed"),
         .badConfiguration: ("BadConfiguration", "the configuration is not usable"),
+        .selfDeadlock: ("SelfDeadlock", "the task waits for something that it holds itself"),
+        .sequenceExhausted: ("SequenceExhausted", "the sequence numbers of the parent node are used up"),
     ]
 }

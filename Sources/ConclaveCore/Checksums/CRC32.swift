@@ -7,6 +7,9 @@ package struct CRC32: Equatable, Sendable {
 
     package init() {}
 
+    /// Goes on where another computation had the given value.
+    package init(resuming value: UInt32) { state = ~value }
+
     package var value: UInt32 { ~state }
 
     package mutating func update(_ bytes: Span<UInt8>) {

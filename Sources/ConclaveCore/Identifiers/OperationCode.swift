@@ -2,45 +2,53 @@
 ///
 /// An open set: a peer may send any number.
 package struct OperationCode: RawRepresentable, Hashable, Sendable {
-    package let rawValue: Int32
+    @usableFromInline package let rawValue: Int32
 
     @inlinable
     package init(rawValue: Int32) { self.rawValue = rawValue }
 
-    package static let notification = OperationCode(rawValue: 0)
-    package static let create = OperationCode(rawValue: 1)
-    package static let delete = OperationCode(rawValue: 2)
-    package static let exists = OperationCode(rawValue: 3)
-    package static let getData = OperationCode(rawValue: 4)
-    package static let setData = OperationCode(rawValue: 5)
-    package static let getACL = OperationCode(rawValue: 6)
-    package static let setACL = OperationCode(rawValue: 7)
-    package static let getChildren = OperationCode(rawValue: 8)
-    package static let sync = OperationCode(rawValue: 9)
-    package static let ping = OperationCode(rawValue: 11)
-    package static let getChildren2 = OperationCode(rawValue: 12)
-    package static let check = OperationCode(rawValue: 13)
-    package static let multi = OperationCode(rawValue: 14)
-    package static let create2 = OperationCode(rawValue: 15)
-    package static let reconfig = OperationCode(rawValue: 16)
-    package static let checkWatches = OperationCode(rawValue: 17)
-    package static let removeWatches = OperationCode(rawValue: 18)
-    package static let createContainer = OperationCode(rawValue: 19)
-    package static let deleteContainer = OperationCode(rawValue: 20)
-    package static let createTTL = OperationCode(rawValue: 21)
-    package static let multiRead = OperationCode(rawValue: 22)
-    package static let auth = OperationCode(rawValue: 100)
-    package static let setWatches = OperationCode(rawValue: 101)
-    package static let sasl = OperationCode(rawValue: 102)
-    package static let getEphemerals = OperationCode(rawValue: 103)
-    package static let getAllChildrenNumber = OperationCode(rawValue: 104)
-    package static let setWatches2 = OperationCode(rawValue: 105)
-    package static let addWatch = OperationCode(rawValue: 106)
-    package static let whoAmI = OperationCode(rawValue: 107)
-    package static let createSession = OperationCode(rawValue: -10)
-    package static let closeSession = OperationCode(rawValue: -11)
+    /// Spelled out, and the constants computed, so that a `switch` over operations compiles to comparisons of numbers:
+    /// otherwise each case costs a call of the generic comparison of raw values.
+    @inlinable
+    package static func == (left: OperationCode, right: OperationCode) -> Bool { left.rawValue == right.rawValue }
+
+    @inlinable
+    package static func ~= (pattern: OperationCode, value: OperationCode) -> Bool { pattern.rawValue == value.rawValue }
+
+    @inlinable package static var notification: OperationCode { OperationCode(rawValue: 0) }
+    @inlinable package static var create: OperationCode { OperationCode(rawValue: 1) }
+    @inlinable package static var delete: OperationCode { OperationCode(rawValue: 2) }
+    @inlinable package static var exists: OperationCode { OperationCode(rawValue: 3) }
+    @inlinable package static var getData: OperationCode { OperationCode(rawValue: 4) }
+    @inlinable package static var setData: OperationCode { OperationCode(rawValue: 5) }
+    @inlinable package static var getACL: OperationCode { OperationCode(rawValue: 6) }
+    @inlinable package static var setACL: OperationCode { OperationCode(rawValue: 7) }
+    @inlinable package static var getChildren: OperationCode { OperationCode(rawValue: 8) }
+    @inlinable package static var sync: OperationCode { OperationCode(rawValue: 9) }
+    @inlinable package static var ping: OperationCode { OperationCode(rawValue: 11) }
+    @inlinable package static var getChildren2: OperationCode { OperationCode(rawValue: 12) }
+    @inlinable package static var check: OperationCode { OperationCode(rawValue: 13) }
+    @inlinable package static var multi: OperationCode { OperationCode(rawValue: 14) }
+    @inlinable package static var create2: OperationCode { OperationCode(rawValue: 15) }
+    @inlinable package static var reconfig: OperationCode { OperationCode(rawValue: 16) }
+    @inlinable package static var checkWatches: OperationCode { OperationCode(rawValue: 17) }
+    @inlinable package static var removeWatches: OperationCode { OperationCode(rawValue: 18) }
+    @inlinable package static var createContainer: OperationCode { OperationCode(rawValue: 19) }
+    @inlinable package static var deleteContainer: OperationCode { OperationCode(rawValue: 20) }
+    @inlinable package static var createTTL: OperationCode { OperationCode(rawValue: 21) }
+    @inlinable package static var multiRead: OperationCode { OperationCode(rawValue: 22) }
+    @inlinable package static var auth: OperationCode { OperationCode(rawValue: 100) }
+    @inlinable package static var setWatches: OperationCode { OperationCode(rawValue: 101) }
+    @inlinable package static var sasl: OperationCode { OperationCode(rawValue: 102) }
+    @inlinable package static var getEphemerals: OperationCode { OperationCode(rawValue: 103) }
+    @inlinable package static var getAllChildrenNumber: OperationCode { OperationCode(rawValue: 104) }
+    @inlinable package static var setWatches2: OperationCode { OperationCode(rawValue: 105) }
+    @inlinable package static var addWatch: OperationCode { OperationCode(rawValue: 106) }
+    @inlinable package static var whoAmI: OperationCode { OperationCode(rawValue: 107) }
+    @inlinable package static var createSession: OperationCode { OperationCode(rawValue: -10) }
+    @inlinable package static var closeSession: OperationCode { OperationCode(rawValue: -11) }
     /// A transaction that failed validation; also the type of a failed result inside a multi.
-    package static let error = OperationCode(rawValue: -1)
+    @inlinable package static var error: OperationCode { OperationCode(rawValue: -1) }
 }
 
 /// Request numbers with a fixed meaning.

@@ -1,0 +1,49 @@
+/// A queue with constant-time ends that reuses its storage.
+///
+/// Grows by doubling; whoever owns one bounds what goes in.
+package struct RingBuffer<Element>: Sequence {
+    private var slots: [Element?] = []
+    private var head = 0
+    package private(set) var count = 0
+
+    package init() {}
+
+    package var isEmpty: Bool { count == 0 }
+
+    package var first: Element? { count == 0 ? nil : slots[head] }
+
+    package mutating func append(_ element: Element) {
+        if count == slots.count { grow() }
+        slots[(head + count) & (slots.count - 1)] = element
+        count += 1
+    }
+
+    package mutating func popFirst() -> Element? {
+        guard count > 0 else { return nil }
+        let element = slots[head]
+        slots[head] = nil
+        head = (head + 1) & (slots.count - 1)
+        count -= 1
+        return element
+    }
+
+    package mutating func removeAll() { self = RingBuffer() }
+
+    private mutating func grow() {
+        var larger = [Element?](repeating: nil, count: Swift.max(4, slots.count * 2))
+        for index in 0..<count { larger[index] = slots[(head + index) & (slots.count - 1)] }
+        slots = larger
+        head = 0
+    }
+
+    package func makeIterator() -> AnyIterator<Element> {
+        var index = 0
+        return AnyIterator {
+            guard index < count else { return nil }
+            defer { index += 1 }
+            return slots[(head + index) & (slots.count - 1)]
+        }
+    }
+}
+
+extension RingBuffer: Sendable where Element: Sendable {}

@@ -6,7 +6,7 @@ import ConclaveCore
 /// transactions to be logged, see ``ServerMachine/takeProposals()``.
 package enum ServerAction: Sendable, Equatable {
     /// Sends what waits for the connection, then closes it.
-    case close(ConnectionID, CloseReason)
+    case close(ConnectionID, DropReason)
     case pauseReading(ConnectionID)
     case resumeReading(ConnectionID)
     /// A four-letter word came; answer with ``ServerMachine/answer(_:to:)``.
@@ -15,7 +15,7 @@ package enum ServerAction: Sendable, Equatable {
 }
 
 /// Why the server ends a connection.
-package enum CloseReason: Sendable, Equatable {
+package enum DropReason: Sendable, Equatable {
     case badFrame(String)
     case badRequest(String)
     case clientIsAhead(client: Zxid, server: Zxid)
@@ -30,7 +30,7 @@ package enum CloseReason: Sendable, Equatable {
     case sessionLimit(Int)
 }
 
-extension CloseReason: CustomStringConvertible {
+extension DropReason: CustomStringConvertible {
     package var description: String {
         switch self {
         case .badFrame(let detail): "bad frame: " + detail

@@ -164,11 +164,16 @@ package struct ServerMachine: Sendable {
         return dirty
     }
 
-    /// What is to be sent on a connection; empty for one that is gone.
-    package mutating func takeOutput(of id: ConnectionID) -> [UInt8] {
-        guard let slot = slotIndex[id] else { return [] }
-        defer { slots[slot].output = ByteWriter() }
-        return slots[slot].output.bytes
+    /// Hands over what is to be sent on a connection; nothing for one that is gone.
+    package mutating func takeOutput(of id: ConnectionID, _ send: (Span<UInt8>) -> Void) {
+        guard let slot = slotIndex[id], slots[slot].output.count > 0 else { return }
+        do {
+            let bytes = slots[slot].output.bytes
+            send(bytes.span)
+        }
+        // Small buffers are used again; large ones would stay with connections that need them once.
+        let keepsMemory = slots[slot].output.bytes.capacity <= 1 << 16
+        slots[slot].output.bytes.removeAll(keepingCapacity: keepsMemory)
     }
 
     /// Answers a four-letter word and closes the connection.
@@ -197,7 +202,7 @@ package struct ServerMachine: Sendable {
     }
 
     /// Lets the output go out and then the connection; whatever else arrives on it is dropped.
-    mutating func close(_ slot: Int, _ reason: CloseReason) {
+    mutating func close(_ slot: Int, _ reason: DropReason) {
         guard slots[slot].phase != .closing else { return }
         let id = slots[slot].id
         if case .fresh = slots[slot].phase { freshConnections -= 1 }

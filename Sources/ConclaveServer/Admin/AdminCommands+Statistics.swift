@@ -1,5 +1,6 @@
 import ConclaveCore
 import ConclaveNode
+import ConclaveTree
 
 /// `srvr`, `stat` and `mntr`.
 extension AdminCommands {

@@ -1,5 +1,6 @@
 import ConclaveCore
 import ConclaveNode
+import ConclaveTree
 
 /// The four-letter words.
 ///

@@ -1,0 +1,270 @@
+import ConclaveCore
+import ConclaveNode
+import ConclaveStorage
+import ConclaveSystem
+import ConclaveTransport
+import ConclaveTree
+
+/// The thin layer between a ``ServerMachine`` and the world: sockets on an event loop, a storage thread, clocks.
+///
+/// Lives on its loop. Durable order: what the machine proposes goes into the open batch; the batch goes to the storage thread
+/// as soon as that is free, so that one sync serves everything that came in the meantime; the receipt goes back to the machine.
+final class ServerShell {
+    /// Above this many unsent bytes a connection gets nothing more from the machine until it has drained.
+    static let connectionHighWaterBytes = 1 << 20
+    /// How much of a snapshot is made per turn.
+    static let snapshotSliceBytes = 256 << 10
+
+    let loop: EventLoop
+    let configuration: ServerConfiguration
+    let started: Instant
+    var machine: ServerMachine
+    var storageStatistics = StorageStatistics()
+    private(set) var connections: [ConnectionID: ClientLink] = [:]
+    private var listener: Listener?
+    private var worker: StorageWorker?
+    private var batch = LogBatch()
+    private var isSyncing = false
+    private var snapshot: SnapshotPlan?
+    private var isLastSliceSent = false
+    private var timer: (token: TimerToken, deadline: Instant)?
+    private var connectionsPerAddress: [String: Int] = [:]
+    private var isStopping = false
+    private var failure: ZooKeeperError?
+    private let log: any EventSink
+    private let ended: @Sendable (ZooKeeperError?) -> Void
+
+    /// - Parameter ended: called once, on the loop, when everything has been written, or with the error that ended the server.
+    init(
+        loop: EventLoop, configuration: ServerConfiguration, machine: ServerMachine, log: any EventSink,
+        ended: @escaping @Sendable (ZooKeeperError?) -> Void
+    ) {
+        self.loop = loop
+        self.configuration = configuration
+        self.machine = machine
+        self.log = log
+        self.ended = ended
+        started = SystemClock.now()
+    }
+
+    // MARK: Life
+
+    /// Begins to serve. On the loop.
+    func start(worker: StorageWorker, socket: Socket) throws(SystemError) {
+        self.worker = worker
+        loop.beforeWaiting { [weak self] in self?.endTurn() }
+        listener = try Listener(
+            loop: loop, socket: socket,
+            onShortage: { [log] errno, closed in
+                log.record(LogEvent(.warning, "accepting rests: \(errno); \(closed) connections were closed"))
+            },
+            onAccept: { [weak self] socket, peer in self?.accept(socket, peer) })
+        if configuration.purgeIntervalSeconds > 0 { purge() }
+    }
+
+    var port: Int { Int(listener?.address?.port ?? 0) }
+
+    /// Refuses new clients, lets what is in flight reach the disk, and ends.
+    func stop() {
+        guard !isStopping else { return }
+        isStopping = true
+        listener?.close()
+        for link in connections.values { link.connection.finish() }
+        if batch.isEmpty, !isSyncing { worker?.stop() }
+    }
+
+    private func accept(_ socket: Socket, _ peer: SocketAddress?) {
+        let address = peer?.javaHost ?? "local"
+        let count = connectionsPerAddress[address, default: 0]
+        let perAddress = configuration.maximumConnectionsPerAddress
+        let total = configuration.maximumConnections
+        guard perAddress == 0 || count < perAddress, total == 0 || connections.count < total else {
+            note(.warning, "refused \(address): \(count) connections from there, \(connections.count) in all")
+            return socket.close()
+        }
+        let now = SystemClock.now()
+        let id = machine.connectionOpened(
+            peer: peer?.javaDescription ?? "local", peerAddress: address, now: now, wall: SystemClock.wallTime())
+        let link = ClientLink(id: id, address: address, shell: self)
+        do throws(SystemError) {
+            var options = Connection.Options()
+            // The machine bounds what waits; this only stops what got past it.
+            options.outputLimitBytes = 64 << 20
+            link.connection = try Connection(
+                loop: loop, socket: socket, peerAddress: peer, delegate: link, options: options)
+        } catch {
+            note(.warning, "cannot serve \(address): \(error)")
+            return machine.connectionClosed(id, now: now, wall: SystemClock.wallTime())
+        }
+        connections[id] = link
+        connectionsPerAddress[address] = count + 1
+    }
+
+    // MARK: From connections
+
+    func received(_ bytes: Span<UInt8>, on id: ConnectionID) {
+        machine.received(bytes, on: id, now: loop.now, wall: SystemClock.wallTime())
+    }
+
+    func drained(_ id: ConnectionID) {
+        flush(id)
+        machine.outputDrained(id, now: loop.now, wall: SystemClock.wallTime())
+    }
+
+    func closed(_ link: ClientLink) {
+        connections[link.id] = nil
+        if let count = connectionsPerAddress[link.address] {
+            connectionsPerAddress[link.address] = count > 1 ? count - 1 : nil
+        }
+        machine.connectionClosed(link.id, now: loop.now, wall: SystemClock.wallTime())
+    }
+
+    // MARK: From storage
+
+    func report(_ report: StorageWorker.Report) {
+        switch report {
+        case .synced(let receipt, let milliseconds, let isSnapshotDue):
+            isSyncing = false
+            storageStatistics.syncs.record(milliseconds)
+            if milliseconds > configuration.slowSyncMilliseconds {
+                note(.warning, "a sync of the transaction log took \(milliseconds) ms")
+            }
+            machine.synced(receipt, now: loop.now, wall: SystemClock.wallTime())
+            if isSnapshotDue, snapshot == nil, !isStopping { beginSnapshot() }
+        case .snapshotWritten: writeSnapshotSlice()
+        case .snapshotFinished(let milliseconds):
+            snapshot = nil
+            storageStatistics.snapshots.record(milliseconds)
+            note(.info, "snapshot written in \(milliseconds) ms")
+        case .purged(let names):
+            if !names.isEmpty { note(.info, "purged \(names.count) old files") }
+        case .failed(let error): fail(error)
+        case .stopped: finish(nil)
+        }
+    }
+
+    /// Storage is gone, and with it everything that could be promised: nothing in flight is answered.
+    private func fail(_ error: StorageError) {
+        let failure = ZooKeeperError(.storageFailure, path: error.file, message: error.description)
+        note(.error, "storage failed, the server ends: \(error)")
+        isStopping = true
+        listener?.close()
+        for link in connections.values { link.connection.reset() }
+        finish(failure)
+    }
+
+    private func finish(_ error: ZooKeeperError?) {
+        if let timer { loop.cancel(timer.token) }
+        timer = nil
+        ended(error)
+    }
+
+    // MARK: The end of a turn
+
+    private func endTurn() {
+        perform(machine.takeActions())
+        for id in machine.takeFlushable() { flush(id) }
+        // Flushing may have let paused connections go on.
+        perform(machine.takeActions())
+        for transaction in machine.takeProposals() { batch.append(transaction) }
+        if !batch.isEmpty, !isSyncing, let worker {
+            isSyncing = true
+            worker.send(.append(batch))
+            batch = LogBatch()
+        }
+        if isStopping, batch.isEmpty, !isSyncing { worker?.stop() }
+        updateTimer()
+    }
+
+    /// Moves output from the machine to a connection, unless the connection has enough already.
+    private func flush(_ id: ConnectionID) {
+        guard let connection = connections[id]?.connection,
+            connection.pendingBytes < Self.connectionHighWaterBytes
+        else { return }
+        machine.takeOutput(of: id) { connection.send($0) }
+        if connection.pendingBytes < Self.connectionHighWaterBytes {
+            machine.outputDrained(id, now: loop.now, wall: SystemClock.wallTime())
+        }
+    }
+
+    private func perform(_ actions: [ServerAction]) {
+        for action in actions {
+            switch action {
+            case .close(let id, let reason):
+                guard let link = connections[id] else { continue }
+                note(.debug, "closing \(link.address): \(reason)")
+                machine.takeOutput(of: id) { link.connection.send($0) }
+                link.connection.finish()
+            case .pauseReading(let id): connections[id]?.connection.pauseReading()
+            case .resumeReading(let id): connections[id]?.connection.resumeReading()
+            case .command(let word, let id):
+                let text = AdminCommands.answer(word, from: id, machine: &machine, facts: adminFacts())
+                machine.answer(text, to: id)
+                perform(machine.takeActions())
+            case .note(let event): log.record(event)
+            }
+        }
+    }
+
+    private func updateTimer() {
+        let deadline = machine.nextDeadline
+        if let timer, timer.deadline == deadline { return }
+        if let timer { loop.cancel(timer.token) }
+        let token = loop.schedule(at: deadline) { [weak self] in
+            guard let self else { return }
+            timer = nil
+            machine.tick(now: SystemClock.now(), wall: SystemClock.wallTime())
+        }
+        timer = (token, deadline)
+    }
+
+    // MARK: Snapshots and purges
+
+    private func beginSnapshot() {
+        let plan = machine.beginSnapshot()
+        snapshot = plan
+        isLastSliceSent = false
+        worker?.send(.beginSnapshot(zxid: plan.zxid, tables: SnapshotEncoder.tables(plan)))
+    }
+
+    private func writeSnapshotSlice() {
+        guard let plan = snapshot else { return }
+        guard !isLastSliceSent else {
+            let digest = plan.digest.map { (zxid: plan.zxid, digest: $0) }
+            worker?.send(.finishSnapshot(digest: digest))
+            return
+        }
+        guard !isStopping else { return }
+        let (bytes, hasMore) = machine.nextSnapshotSlice(limitBytes: Self.snapshotSliceBytes)
+        isLastSliceSent = !hasMore
+        worker?.send(.writeSnapshot(bytes))
+    }
+
+    private func purge() {
+        guard !isStopping else { return }
+        worker?.send(.purge)
+        let next = SystemClock.now().advanced(byMilliseconds: Int64(configuration.purgeIntervalSeconds) * 1000)
+        loop.schedule(at: next) { [weak self] in self?.purge() }
+    }
+
+    private func note(_ level: LogEvent.Level, _ message: String) { log.record(LogEvent(level, message)) }
+}
+
+/// One client's connection, as the loop knows it.
+final class ClientLink: ConnectionDelegate {
+    let id: ConnectionID
+    let address: String
+    private unowned let shell: ServerShell
+    // Set directly after the link is made, before anything can call it.
+    var connection: Connection!
+
+    init(id: ConnectionID, address: String, shell: ServerShell) {
+        self.id = id
+        self.address = address
+        self.shell = shell
+    }
+
+    func connection(_ connection: Connection, received bytes: Span<UInt8>) { shell.received(bytes, on: id) }
+    func connectionDrained(_ connection: Connection) { shell.drained(id) }
+    func connection(_ connection: Connection, closed reason: ConclaveTransport.CloseReason) { shell.closed(self) }
+}

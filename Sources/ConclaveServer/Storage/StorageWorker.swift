@@ -1,0 +1,107 @@
+import ConclaveCore
+import ConclaveStorage
+import ConclaveSystem
+import ConclaveTree
+
+/// The one thread that writes: log batches, snapshots, purges, in the order in which they are asked for.
+///
+/// Whatever it finds out it reports; the first error is the last report (DESIGN D5).
+final class StorageWorker: Sendable {
+    /// What the loop asks for.
+    enum Order: Sendable {
+        case append(LogBatch)
+        case beginSnapshot(zxid: Zxid, tables: [UInt8])
+        case writeSnapshot([UInt8])
+        case finishSnapshot(digest: (zxid: Zxid, digest: TreeDigest)?)
+        case purge
+    }
+
+    /// What became of it.
+    enum Report: Sendable {
+        case synced(DurableReceipt, milliseconds: Int64, isSnapshotDue: Bool)
+        /// The next slice may come.
+        case snapshotWritten
+        case snapshotFinished(milliseconds: Int64)
+        case purged([String])
+        case failed(StorageError)
+        case stopped
+    }
+
+    /// Batch under way, snapshot slice under way, purge: never more at once, with some room.
+    private let orders = BlockingQueue<Order>(limit: 64)
+    private let thread: ThreadHandle
+
+    /// Starts the thread on a store that has been recovered.
+    init(
+        store: Store<FileDisk>, report: @escaping @Sendable (Report) -> Void
+    ) throws(SystemError) {
+        let orders = orders
+        let handover = Handover(store)
+        thread = try ThreadHandle(name: "conclave-disk") {
+            Self.run(handover.take(), orders, report)
+        }
+    }
+
+    func send(_ order: Order) {
+        let isTaken = orders.send(order)
+        precondition(isTaken, "more orders for the disk than can be under way")
+    }
+
+    /// Finishes what has been ordered, then reports `.stopped`.
+    func stop() { orders.close() }
+
+    func join() { thread.join() }
+
+    private static func run(
+        _ initial: Store<FileDisk>, _ orders: BlockingQueue<Order>, _ report: @Sendable (Report) -> Void
+    ) {
+        var store = initial
+        var snapshotStart = Instant.start
+        do throws(StorageError) {
+            while true {
+                let batch = orders.receive()
+                guard !batch.isEmpty else { break }
+                for order in batch {
+                    let start = SystemClock.now()
+                    switch order {
+                    case .append(let entries):
+                        let receipt = try store.append(entries)
+                        let duration = SystemClock.now().milliseconds(since: start)
+                        report(.synced(receipt, milliseconds: duration, isSnapshotDue: store.isSnapshotDue))
+                    case .beginSnapshot(let zxid, let tables):
+                        snapshotStart = start
+                        try store.beginSnapshot(zxid: zxid)
+                        try store.writeSnapshot(tables)
+                        report(.snapshotWritten)
+                    case .writeSnapshot(let bytes):
+                        try store.writeSnapshot(bytes)
+                        report(.snapshotWritten)
+                    case .finishSnapshot(let digest):
+                        try store.finishSnapshot(digest: digest)
+                        report(.snapshotFinished(milliseconds: SystemClock.now().milliseconds(since: snapshotStart)))
+                    case .purge:
+                        report(.purged(try store.purge()))
+                    }
+                }
+            }
+            try store.close()
+            report(.stopped)
+        } catch {
+            report(.failed(error))
+        }
+    }
+}
+
+/// Moves a value into a thread's closure once.
+// Safe to share: whoever made the value only hands it over, and only the new thread takes it, after it was stored.
+private final class Handover<Value>: @unchecked Sendable {
+    private var value: Value?
+
+    init(_ value: Value) { self.value = value }
+
+    func take() -> Value {
+        guard let taken = value else { preconditionFailure("a value was handed over twice") }
+        value = nil
+        return taken
+    }
+}

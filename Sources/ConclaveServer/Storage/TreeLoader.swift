@@ -1,0 +1,39 @@
+import ConclaveCore
+import ConclaveStorage
+import ConclaveTree
+
+/// Builds the tree while storage reads the history.
+struct TreeLoader: RecoveryTarget {
+    private(set) var tree: DataTree
+    private(set) var problems: [LoadProblem] = []
+    private var effects = TreeEffects(isRecording: false)
+    /// Transactions after which the tree's digest was not what the log says.
+    private(set) var digestMismatches: [TreeEffects.DigestMismatch] = []
+
+    init(options: TreeOptions) { tree = DataTree(options: options) }
+
+    mutating func beginSnapshot() { tree.beginLoading() }
+
+    mutating func session(_ session: SessionID, timeoutMilliseconds: Int32) {
+        tree.loadSession(session, timeoutMilliseconds: timeoutMilliseconds)
+    }
+
+    mutating func acl(key: Int64, _ acl: [ACL]) { tree.loadACL(key: key, acl: acl) }
+
+    mutating func node(path: Span<UInt8>, data: Span<UInt8>?, aclKey: Int64, stat: StoredStat) -> Bool {
+        tree.loadNode(path: path, data: data, aclKey: aclKey, stat: stat)
+    }
+
+    mutating func endSnapshot(zxid: Zxid, digest: (zxid: Zxid, digest: TreeDigest)?) {
+        problems = tree.finishLoading(zxid: zxid, digest: digest)
+    }
+
+    mutating func replay(_ transaction: Transaction) {
+        tree.apply(transaction, effects: &effects)
+        if let mismatch = effects.digestMismatch {
+            // The first few say enough.
+            if digestMismatches.count < 16 { digestMismatches.append(mismatch) }
+            effects.removeAll()
+        }
+    }
+}

@@ -88,14 +88,16 @@ let package = Package(
         .testTarget(
             name: "ConclaveNodeTests", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveTree", "ConclaveNode"],
             swiftSettings: strict),
-        .testTarget(name: "ConclaveSystemTests", dependencies: ["ConclaveCore", "ConclaveSystem"], swiftSettings: strict),
+        .testTarget(
+            name: "ConclaveSystemTests", dependencies: ["ConclaveCore", "ConclaveSystem"], swiftSettings: strict),
         .testTarget(
             name: "ConclaveTransportTests", dependencies: ["ConclaveCore", "ConclaveSystem", "ConclaveTransport"],
             swiftSettings: strict),
         .testTarget(
             name: "ConclaveClientTests",
             dependencies: [
-                "ConclaveCore", "ConclaveWire", "ConclaveSystem", "ConclaveTransport", "ConclaveClient", "ConclaveServer",
+                "ConclaveCore", "ConclaveWire", "ConclaveSystem", "ConclaveTransport", "ConclaveClient",
+                "ConclaveServer",
             ],
             swiftSettings: strict),
         .testTarget(

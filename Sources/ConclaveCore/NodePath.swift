@@ -1,8 +1,9 @@
 /// The absolute path of a znode, held as UTF-8.
 ///
 /// A value of this type need not be valid: servers receive any bytes. `violation` tells what is wrong with it.
+@usableFromInline
 package struct NodePath: Hashable, Sendable {
-    package let utf8: [UInt8]
+    @usableFromInline package let utf8: [UInt8]
 
     @inlinable
     package init(utf8: [UInt8]) { self.utf8 = utf8 }
@@ -39,13 +40,16 @@ package struct NodePath: Hashable, Sendable {
 }
 
 extension NodePath: Comparable {
+    @usableFromInline
     package static func < (left: NodePath, right: NodePath) -> Bool {
         left.utf8.lexicographicallyPrecedes(right.utf8)
     }
 }
 
 extension NodePath: CustomStringConvertible, ExpressibleByStringInterpolation {
+    @usableFromInline
     package init(stringLiteral value: String) { self.init(value) }
+    @usableFromInline
     package var description: String { text }
 }
 
@@ -138,7 +142,8 @@ extension PathViolation: CustomStringConvertible {
         case .endsWithSlash: "the path ends with /"
         case .emptyComponent: "the path has an empty component"
         case .relativeComponent: "the path has a component . or .."
-        case .forbiddenCharacter(let scalar): "the path contains the character U+" + String(scalar.value, radix: 16, uppercase: true)
+        case .forbiddenCharacter(let scalar):
+            "the path contains the character U+" + String(scalar.value, radix: 16, uppercase: true)
         case .notUTF8: "the path is not UTF-8"
         }
     }

@@ -49,18 +49,19 @@ public struct Stat: Hashable, Sendable {
 ///
 /// Differs from ``Stat`` in two fields: `childCreates` counts child creations only, and `owner` holds the encodings of
 /// containers and TTL nodes.
+@usableFromInline
 package struct StoredStat: Hashable, Sendable {
-    package var czxid: Zxid
-    package var mzxid: Zxid
-    package var ctime: Int64
-    package var mtime: Int64
-    package var version: Int32
+    @usableFromInline package var czxid: Zxid
+    @usableFromInline package var mzxid: Zxid
+    @usableFromInline package var ctime: Int64
+    @usableFromInline package var mtime: Int64
+    @usableFromInline package var version: Int32
     /// Stored as "cversion": the number of children ever created, which is also the next sequence number.
-    package var childCreates: Int32
-    package var aversion: Int32
+    @usableFromInline package var childCreates: Int32
+    @usableFromInline package var aversion: Int32
     /// Stored as "ephemeralOwner"; see ``NodeOwner``.
-    package var owner: Int64
-    package var pzxid: Zxid
+    @usableFromInline package var owner: Int64
+    @usableFromInline package var pzxid: Zxid
 
     @inlinable
     package init(

@@ -1,8 +1,9 @@
 /// A moment on a clock that only goes forward and counts the time a machine is suspended; nanoseconds from an arbitrary start.
 ///
 /// Machines never read a clock: moments arrive with the events.
+@usableFromInline
 package struct Instant: Hashable, Comparable, Sendable {
-    package var nanoseconds: Int64
+    @usableFromInline package var nanoseconds: Int64
 
     @inlinable
     package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }

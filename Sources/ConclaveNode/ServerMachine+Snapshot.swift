@@ -23,7 +23,8 @@ package enum SnapshotEncoder {
     package static func tables(_ plan: SnapshotPlan) -> [UInt8] {
         var writer = ByteWriter()
         SnapshotCodec.writeSessions(
-            plan.sessions.map { SnapshotSession(id: $0.id, timeoutMilliseconds: $0.timeoutMilliseconds) }, into: &writer)
+            plan.sessions.map { SnapshotSession(id: $0.id, timeoutMilliseconds: $0.timeoutMilliseconds) }, into: &writer
+        )
         SnapshotCodec.writeACLTable(plan.acls.map { SnapshotACL(key: $0.key, acl: $0.acl) }, into: &writer)
         return writer.bytes
     }

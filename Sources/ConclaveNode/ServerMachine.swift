@@ -135,7 +135,10 @@ package struct ServerMachine: Sendable {
     /// When ``tick(now:wall:)`` has something to do next.
     package var nextDeadline: Instant {
         var deadline = min(nextContainerCheck, expiry.nextDeadline ?? .distantFuture)
-        if freshConnections > 0 { deadline = min(deadline, now.advanced(byMilliseconds: 1000)) }
+        // On whole seconds, so that the deadline does not move with every event.
+        if freshConnections > 0 {
+            deadline = min(deadline, Instant(milliseconds: (now.milliseconds / 1000 + 1) * 1000))
+        }
         return deadline
     }
 

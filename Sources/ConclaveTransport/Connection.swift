@@ -24,7 +24,7 @@ package protocol ConnectionDelegate: AnyObject {
     /// The peer will send nothing more, but may still read. Without an implementation the connection sends what is left and
     /// closes.
     func connectionReachedEnd(_ connection: Connection)
-    /// Output had to wait for the peer, and now all of it is sent.
+    /// Output had to wait for the peer, and now all of it is sent. Not told once the connection is finishing.
     func connectionDrained(_ connection: Connection)
     /// The connection is closed; the last call, and exactly one.
     func connection(_ connection: Connection, closed reason: CloseReason)
@@ -280,8 +280,8 @@ package final class Connection {
 
     /// Sends what waits, tells the peer that this was all, and closes when the peer has ended too. Nothing more is received.
     ///
-    /// - Parameter timeoutMilliseconds: how long sending may take, and then how long the peer may take to end. After the first
-    ///   the connection is reset, after the second closed.
+    /// - Parameter timeoutMilliseconds: how long all that may take. If not everything is sent by then the connection is reset,
+    ///   otherwise it is closed.
     package func finish(timeoutMilliseconds: Int64 = 2_000) {
         guard case .open = phase else { return }
         phase = .flushing
@@ -333,7 +333,7 @@ extension Connection: ReadinessHandler {
     package func ready(_ readiness: Readiness) {
         if readiness.contains(.writable), isBlocked {
             transfer()
-            if !isBlocked, !isClosed, output.count == 0 { delegate?.connectionDrained(self) }
+            if case .open = phase, !isBlocked { delegate?.connectionDrained(self) }
         }
         if wantsToRead, !readiness.isDisjoint(with: [.readable, .broken]) {
             // A broken connection says how when it is read.

@@ -47,6 +47,16 @@ package final class EventLoop: SerialExecutor, Sendable {
     /// Has `work` run on the loop, in the order of submission, exactly once. Costs a system call only if the loop waits.
     package func submit(_ work: @escaping @Sendable () -> Void) { add(.closure(work)) }
 
+    /// Has `body` run on the loop and returns what it returns. Not cut short by cancellation.
+    package func perform<R: Sendable, E: Error>(
+        _ body: @escaping @Sendable () throws(E) -> R
+    ) async throws(E) -> R {
+        let result: Result<R, E> = await withCheckedContinuation { waiter in
+            submit { waiter.resume(returning: Result { () throws(E) in try body() }) }
+        }
+        return try result.get()
+    }
+
     /// Whether the caller runs on the loop.
     package var isCurrent: Bool { owner.load(ordering: .relaxed) == ThreadHandle.currentID }
 
@@ -208,7 +218,7 @@ package final class EventLoop: SerialExecutor, Sendable {
     private func runBatch(limit: Int) {
         let state = state
         let executor = asUnownedSerialExecutor()
-        let end = min(state.batch.count, state.batchPosition + limit)
+        let end = state.batchPosition + min(state.batch.count - state.batchPosition, limit)
         while state.batchPosition < end {
             let work = state.batch[state.batchPosition]
             state.batchPosition += 1
@@ -219,7 +229,7 @@ package final class EventLoop: SerialExecutor, Sendable {
         }
         guard state.batchPosition == state.batch.count, end > 0 else { return }
         state.batchPosition = 0
-        state.batch.removeAll(keepingCapacity: state.batch.capacity <= 16 * limit)
+        state.batch.removeAll(keepingCapacity: state.batch.capacity / 16 <= limit)
     }
 
     private func end() {

@@ -10,7 +10,7 @@ package struct TimerToken: Hashable, Sendable {
 ///
 /// A binary heap of slots, where each slot knows its place in the heap: adding, cancelling and firing cost O(log n), and a
 /// cancelled timer leaves nothing behind. Storage is reused; at most 2^31 timers.
-struct TimerHeap<Payload> {
+package struct TimerHeap<Payload> {
     private struct Slot {
         var generation: UInt32
         var deadline: Instant
@@ -25,12 +25,17 @@ struct TimerHeap<Payload> {
     private var heap: [Int32] = []
     private var nextSequence: UInt64 = 0
 
-    var count: Int { heap.count }
+    package var count: Int { heap.count }
+
+    /// How many slots there are: the most timers that ever waited at once.
+    package var slotCount: Int { slots.count }
 
     /// When the next timer is due.
-    var nextDeadline: Instant? { heap.first.map { slots[Int($0)].deadline } }
+    package var nextDeadline: Instant? { heap.first.map { slots[Int($0)].deadline } }
 
-    mutating func add(at deadline: Instant, _ payload: Payload) -> TimerToken {
+    package init() {}
+
+    package mutating func add(at deadline: Instant, _ payload: Payload) -> TimerToken {
         let slot: Int32
         if let reused = freeSlots.popLast() {
             slot = reused
@@ -51,20 +56,20 @@ struct TimerHeap<Payload> {
 
     /// Takes a timer out; `nil` if it is not there any more.
     @discardableResult
-    mutating func cancel(_ token: TimerToken) -> Payload? {
+    package mutating func cancel(_ token: TimerToken) -> Payload? {
         let index = Int(token.slot)
         guard index < slots.count, slots[index].generation == token.generation, slots[index].place >= 0 else { return nil }
         return remove(at: slots[index].place)
     }
 
     /// Takes out the next timer that is due.
-    mutating func popDue(now: Instant) -> Payload? {
+    package mutating func popDue(now: Instant) -> Payload? {
         guard let first = heap.first, slots[Int(first)].deadline <= now else { return nil }
         return remove(at: 0)
     }
 
     /// Takes all timers out.
-    mutating func removeAll() { while !heap.isEmpty { _ = remove(at: heap.count - 1) } }
+    package mutating func removeAll() { while !heap.isEmpty { _ = remove(at: heap.count - 1) } }
 
     private mutating func remove(at place: Int) -> Payload? {
         let slot = heap[place]

@@ -13,7 +13,7 @@ struct MachineHarness {
     var unsynced: [Transaction] = []
     /// Every transaction that was proposed.
     var log: [Transaction] = []
-    var closed: [ConnectionID: CloseReason] = [:]
+    var closed: [ConnectionID: DropReason] = [:]
     var paused: Set<ConnectionID> = []
     var commands: [(word: String, connection: ConnectionID)] = []
     var notes: [LogEvent] = []
@@ -75,7 +75,7 @@ struct MachineHarness {
             }
         }
         for id in machine.takeFlushable() {
-            received[id, default: FrameDecoder(maximumBytes: 64 << 20)].append(machine.takeOutput(of: id).span)
+            machine.takeOutput(of: id) { received[id, default: FrameDecoder(maximumBytes: 64 << 20)].append($0) }
         }
     }
 
@@ -86,9 +86,11 @@ struct MachineHarness {
         timeout: Int32 = 10_000, address: String = "127.0.0.1"
     ) throws -> (id: ConnectionID, session: ConnectResponse) {
         let id = open(address: address)
-        handshake(id, ConnectRequest(
-            lastZxidSeen: .zero, timeoutMilliseconds: timeout, session: .none,
-            password: [UInt8](repeating: 0, count: 16), readOnly: false))
+        handshake(
+            id,
+            ConnectRequest(
+                lastZxidSeen: .zero, timeoutMilliseconds: timeout, session: .none,
+                password: [UInt8](repeating: 0, count: 16), readOnly: false))
         sync()
         return (id, try #require(try connectResponse(id)))
     }

@@ -13,7 +13,9 @@ struct PipelineTests {
         server.send(.create("/a", [1]), on: writer)
         #expect(try server.next(writer, for: .create2) == nil)
         server.send(.exists(path: "/a", watch: false), on: reader)
-        guard case .reply(let miss)? = try server.next(reader, for: .exists) else { throw MachineHarness.HarnessError.noReply }
+        guard case .reply(let miss)? = try server.next(reader, for: .exists) else {
+            throw MachineHarness.HarnessError.noReply
+        }
         #expect(miss.header.error == .noNode)
         server.sync()
         guard case .reply(let created)? = try server.next(writer, for: .create2) else {
@@ -127,7 +129,9 @@ struct PipelineTests {
                 .create("/a"), .setData(path: "/a", data: [1], version: 0), .setData(path: "/a", data: [2], version: 1),
                 .create("/a/s", flags: 2), .check(path: "/a", version: 2),
             ]), on: client)
-        guard case .multi(let results) = reply.body, results.count == 5 else { throw MachineHarness.HarnessError.noReply }
+        guard case .multi(let results) = reply.body, results.count == 5 else {
+            throw MachineHarness.HarnessError.noReply
+        }
         guard case .dataSet(let first) = results[1], case .dataSet(let second) = results[2],
             case .created(let path, _) = results[3]
         else { throw MachineHarness.HarnessError.noReply }
@@ -145,7 +149,9 @@ struct PipelineTests {
         server.send(.sync(path: "/a"), on: other)
         #expect(try server.next(other, for: .sync) == nil)
         server.sync()
-        guard case .reply(let reply)? = try server.next(other, for: .sync) else { throw MachineHarness.HarnessError.noReply }
+        guard case .reply(let reply)? = try server.next(other, for: .sync) else {
+            throw MachineHarness.HarnessError.noReply
+        }
         #expect(reply.body == .path("/a"))
         #expect(try server.perform(.sync(path: "/b"), on: other).body == .path("/b"))
     }

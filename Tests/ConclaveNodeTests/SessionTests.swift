@@ -5,7 +5,8 @@ import ConclaveWire
 import Testing
 
 struct SessionTests {
-    @Test("Time-outs are held within the server's bounds", arguments: [(1, 6000), (10_000, 10_000), (1_000_000, 60_000)])
+    @Test(
+        "Time-outs are held within the server's bounds", arguments: [(1, 6000), (10_000, 10_000), (1_000_000, 60_000)])
     func negotiation(asked: Int32, granted: Int32) throws {
         var server = MachineHarness()
         #expect(try server.connect(timeout: asked).session.timeoutMilliseconds == granted)
@@ -17,7 +18,8 @@ struct SessionTests {
         let id = server.open()
         server.handshake(
             id,
-            ConnectRequest(lastZxidSeen: .zero, timeoutMilliseconds: 10_000, session: .none, password: [], readOnly: nil))
+            ConnectRequest(
+                lastZxidSeen: .zero, timeoutMilliseconds: 10_000, session: .none, password: [], readOnly: nil))
         server.sync()
         #expect(try server.connectResponse(id)?.readOnly == nil)
     }

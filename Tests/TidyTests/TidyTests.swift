@@ -21,7 +21,9 @@ struct TidyTests {
         let importLine = try Regex(#"^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:\w+\s+)?import\s+(?:\w+\s+)?(\w+)"#)
         for file in SourceTree.pureModules.flatMap(tree.module) {
             for line in file.lines {
-                guard let match = line.firstMatch(of: importLine), let name = match.output[1].substring else { continue }
+                guard let match = line.firstMatch(of: importLine), let name = match.output[1].substring else {
+                    continue
+                }
                 #expect(allowed.contains(String(name)), "\(file.path): \(line)")
             }
         }
@@ -70,7 +72,8 @@ struct TidyTests {
     @Test("Files stay short")
     func fileLength() {
         for file in tree.files {
-            #expect(file.lines.count <= 500, "\(file.path) has \(file.lines.count) lines; look for the second idea in it")
+            #expect(
+                file.lines.count <= 500, "\(file.path) has \(file.lines.count) lines; look for the second idea in it")
         }
     }
 

@@ -2,6 +2,7 @@
 ///
 /// Reading past the end or meeting a length that cannot be right throws and never allocates: strings, buffers and vectors are
 /// checked against the bytes that are really there before anything is reserved for them.
+@usableFromInline
 package struct ByteReader: Sendable {
     @usableFromInline package let bytes: [UInt8]
     /// The next byte to read.
@@ -107,6 +108,7 @@ package struct ByteReader: Sendable {
 }
 
 /// Why bytes could not be decoded.
+@usableFromInline
 package enum DecodingError: Error, Equatable, Sendable {
     /// The bytes end in the middle of a value.
     case cut

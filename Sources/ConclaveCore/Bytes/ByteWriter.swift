@@ -1,4 +1,5 @@
 /// Bytes being written: big-endian, growing at the end.
+@usableFromInline
 package struct ByteWriter: Sendable {
     @usableFromInline package var bytes: [UInt8]
 

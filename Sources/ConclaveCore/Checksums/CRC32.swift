@@ -37,9 +37,12 @@ package struct CRC32: Equatable, Sendable {
     /// Adds an integer as its big-endian bytes.
     package mutating func update(_ value: Int32) {
         let tables = Self.tables.span
-        for shift in stride(from: 24, through: 0, by: -8) {
-            let byte = UInt8(truncatingIfNeeded: UInt32(bitPattern: value) >> UInt32(shift))
-            state = state >> 8 ^ tables[Int(UInt8(truncatingIfNeeded: state) ^ byte)]
+        let mixed = UInt32(bitPattern: value).byteSwapped ^ state
+        state = 0
+        for lane in 0..<4 {
+            let byte = Int(UInt8(truncatingIfNeeded: mixed >> UInt32(8 * lane)))
+            // Safe: there are 8 tables of 256 entries.
+            state ^= unsafe tables[unchecked: (3 - lane) * 256 + byte]
         }
     }
 
@@ -49,7 +52,8 @@ package struct CRC32: Equatable, Sendable {
         var result: UInt32 = 0
         for lane in 0..<8 {
             let byte = Int(UInt8(truncatingIfNeeded: mixed >> UInt64(8 * lane)))
-            result ^= tables[(7 - lane) * 256 + byte]
+            // Safe: there are 8 tables of 256 entries.
+            result ^= unsafe tables[unchecked: (7 - lane) * 256 + byte]
         }
         return result
     }

@@ -1,23 +1,29 @@
 /// A queue with constant-time ends that reuses its storage.
 ///
 /// Grows by doubling; whoever owns one bounds what goes in.
+@usableFromInline
 package struct RingBuffer<Element>: Sequence {
-    private var slots: [Element?] = []
-    private var head = 0
-    package private(set) var count = 0
+    @usableFromInline var slots: [Element?] = []
+    @usableFromInline var head = 0
+    @usableFromInline package private(set) var count = 0
 
+    @inlinable
     package init() {}
 
+    @inlinable
     package var isEmpty: Bool { count == 0 }
 
+    @inlinable
     package var first: Element? { count == 0 ? nil : slots[head] }
 
+    @inlinable
     package mutating func append(_ element: Element) {
         if count == slots.count { grow() }
         slots[(head + count) & (slots.count - 1)] = element
         count += 1
     }
 
+    @inlinable
     package mutating func popFirst() -> Element? {
         guard count > 0 else { return nil }
         let element = slots[head]
@@ -27,15 +33,18 @@ package struct RingBuffer<Element>: Sequence {
         return element
     }
 
+    @inlinable
     package mutating func removeAll() { self = RingBuffer() }
 
-    private mutating func grow() {
+    @inlinable
+    mutating func grow() {
         var larger = [Element?](repeating: nil, count: Swift.max(4, slots.count * 2))
         for index in 0..<count { larger[index] = slots[(head + index) & (slots.count - 1)] }
         slots = larger
         head = 0
     }
 
+    @inlinable
     package func makeIterator() -> AnyIterator<Element> {
         var index = 0
         return AnyIterator {

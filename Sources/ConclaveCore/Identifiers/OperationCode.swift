@@ -1,6 +1,7 @@
 /// The number of an operation in request headers, transactions and multi headers.
 ///
 /// An open set: a peer may send any number.
+@usableFromInline
 package struct OperationCode: RawRepresentable, Hashable, Sendable {
     @usableFromInline package let rawValue: Int32
 
@@ -54,9 +55,10 @@ package struct OperationCode: RawRepresentable, Hashable, Sendable {
 /// Request numbers with a fixed meaning.
 ///
 /// Source: constants of the reference client.
+@usableFromInline
 package enum ReservedXid {
-    package static let notification: Int32 = -1
-    package static let ping: Int32 = -2
-    package static let auth: Int32 = -4
-    package static let setWatches: Int32 = -8
+    @inlinable package static var notification: Int32 { -1 }
+    @inlinable package static var ping: Int32 { -2 }
+    @inlinable package static var auth: Int32 { -4 }
+    @inlinable package static var setWatches: Int32 { -8 }
 }

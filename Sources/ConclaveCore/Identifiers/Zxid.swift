@@ -32,6 +32,7 @@ public struct Zxid: RawRepresentable, Hashable, Comparable, Sendable {
     }
 
     @inlinable
+    /// Compares as the protocol does, as signed numbers.
     public static func < (left: Zxid, right: Zxid) -> Bool { left.rawValue < right.rawValue }
 }
 

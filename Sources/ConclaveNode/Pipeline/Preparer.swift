@@ -120,7 +120,9 @@ struct Preparer: Sendable {
     }
 
     /// Records a node's next state and moves the tree's digest along.
-    mutating func update(_ node: PendingChanges.Node, at path: NodePath, replacing old: UInt32?, tree: borrowing DataTree) {
+    mutating func update(
+        _ node: PendingChanges.Node, at path: NodePath, replacing old: UInt32?, tree: borrowing DataTree
+    ) {
         var node = node
         if options.digestEnabled, !path.isBelowZooKeeper {
             if node.exists {

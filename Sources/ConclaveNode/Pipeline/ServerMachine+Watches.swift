@@ -64,7 +64,9 @@ extension ServerMachine {
             for index in event.receivers {
                 let watcher = notifications.watchers[index]
                 if event.acl != nil {
-                    guard let slot = slotIndex[ConnectionID(rawValue: watcher)], maySee(event.acl, slot) else { continue }
+                    guard let slot = slotIndex[ConnectionID(rawValue: watcher)], maySee(event.acl, slot) else {
+                        continue
+                    }
                 }
                 sendEvent(event.kind, path: event.path, to: watcher)
             }

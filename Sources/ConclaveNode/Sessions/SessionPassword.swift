@@ -53,7 +53,9 @@ struct SessionIDGenerator: Sendable {
         while true {
             let candidate = SessionID(rawValue: next)
             next &+= 1
-            if candidate != .none, candidate.rawValue != NodeOwner.containerValue, !isTaken(candidate) { return candidate }
+            if candidate != .none, candidate.rawValue != NodeOwner.containerValue, !isTaken(candidate) {
+                return candidate
+            }
         }
     }
 }

@@ -15,7 +15,9 @@ enum AdminCommands {
 
     /// Carries out a word.
     /// - Parameter asking: the connection that sent it.
-    static func answer(_ word: String, from asking: ConnectionID, machine: inout ServerMachine, facts: AdminFacts) -> String {
+    static func answer(_ word: String, from asking: ConnectionID, machine: inout ServerMachine, facts: AdminFacts)
+        -> String
+    {
         guard facts.configuration.fourLetterWords.allows(word) else {
             return "\(word) is not executed because it is not in the whitelist.\n"
         }

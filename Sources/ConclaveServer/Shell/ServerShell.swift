@@ -12,6 +12,8 @@ import ConclaveTree
 final class ServerShell {
     /// Above this many unsent bytes a connection gets nothing more from the machine until it has drained.
     static let connectionHighWaterBytes = 1 << 20
+    /// How often connections are served again within one turn.
+    private static let flushRoundsPerTurn = 4
     /// How much of a snapshot is made per turn.
     static let snapshotSliceBytes = 256 << 10
 
@@ -163,9 +165,20 @@ final class ServerShell {
 
     private func endTurn() {
         perform(machine.takeActions())
-        for id in machine.takeFlushable() { flush(id) }
-        // Flushing may have let paused connections go on.
-        perform(machine.takeActions())
+        // Flushing lets connections go on that were held back by their output, which makes more of it. A few rounds here,
+        // then the others have their turn.
+        var round = 0
+        while true {
+            let flushable = machine.takeFlushable()
+            guard !flushable.isEmpty else { break }
+            for id in flushable { flush(id) }
+            perform(machine.takeActions())
+            round += 1
+            guard round < Self.flushRoundsPerTurn else {
+                comeBack()
+                break
+            }
+        }
         for transaction in machine.takeProposals() { batch.append(transaction) }
         if !batch.isEmpty, !isSyncing, let worker {
             isSyncing = true
@@ -182,10 +195,15 @@ final class ServerShell {
             connection.pendingBytes < Self.connectionHighWaterBytes
         else { return }
         machine.takeOutput(of: id) { connection.send($0) }
+        // Whatever the system does not take now, it reports when it has.
+        if connection.pendingBytes >= Self.connectionHighWaterBytes { connection.flush() }
         if connection.pendingBytes < Self.connectionHighWaterBytes {
             machine.outputDrained(id, now: loop.now, wall: SystemClock.wallTime())
         }
     }
+
+    /// Has the loop turn once more although nothing new has come.
+    private func comeBack() { loop.schedule(at: loop.now) {} }
 
     private func perform(_ actions: [ServerAction]) {
         for action in actions {

@@ -110,7 +110,8 @@ enum Starter {
             return try Socket.listen(on: first, backlog: Int32(clamping: configuration.listenBacklog ?? 1024))
         } catch let error as SystemError where error.errno == .addressInUse {
             throw ZooKeeperError(
-                .badConfiguration, message: "\(place) is in use: another server runs there, or choose another clientPort")
+                .badConfiguration,
+                message: "\(place) is in use: another server runs there, or choose another clientPort")
         } catch let error as ZooKeeperError {
             throw error
         } catch {

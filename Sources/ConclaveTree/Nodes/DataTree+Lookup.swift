@@ -70,10 +70,9 @@ extension DataTree {
     /// Whether a node, given by its path, is part of the tree's digest.
     @inline(__always)
     static func isCounted(_ path: Span<UInt8>) -> Bool {
-        let prefix: StaticString = "/zookeeper/"
-        guard path.count >= prefix.utf8CodeUnitCount else { return true }
-        for index in 0..<prefix.utf8CodeUnitCount where path[index] != zooKeeperPrefix[index] { return true }
-        return false
+        guard path.count > 1, path[1] == UInt8(ascii: "z") else { return true }
+        let prefix = zooKeeperPrefix
+        return !ByteRuns.areEqual(path, at: 0, prefix.span, at: 0, count: prefix.count)
     }
 
     private static let zooKeeperPrefix = Array("/zookeeper/".utf8)

@@ -15,19 +15,23 @@ package struct SnapshotPlan: Sendable {
     package let zxid: Zxid
     /// Sorted by key, the open list left out.
     package let acls: [(key: Int64, acl: [ACL])]
-    /// The digest at ``zxid``; `nil` while digests are off.
+    /// The digest of the tree at ``digestZxid``; `nil` while digests are off.
     package let digest: TreeDigest?
+    /// ``zxid``, unless the tree was loaded from a fuzzy snapshot and has not reached the end of the fuzzy stretch: then this
+    /// snapshot is fuzzy too, up to here.
+    package let digestZxid: Zxid
     package let nodeCount: Int
     private let sessionTable: [SessionID: Int32]
 
     init(
         zxid: Zxid, sessionTable: [SessionID: Int32], acls: [(key: Int64, acl: [ACL])], digest: TreeDigest?,
-        nodeCount: Int
+        digestZxid: Zxid, nodeCount: Int
     ) {
         self.zxid = zxid
         self.sessionTable = sessionTable
         self.acls = acls
         self.digest = digest
+        self.digestZxid = digestZxid
         self.nodeCount = nodeCount
     }
 
@@ -88,9 +92,10 @@ extension DataTree {
     /// Cost: one bit per node, and a copy of the ACL table.
     package mutating func beginSnapshot() -> SnapshotPlan {
         snapshot = SnapshotProgress(slotCount: nodes.count)
+        let current = options.digestEnabled ? TreeDigest(value: digest) : nil
         return SnapshotPlan(
-            zxid: lastProcessed, sessionTable: sessions, acls: acls.entries,
-            digest: options.digestEnabled ? TreeDigest(value: digest) : nil, nodeCount: nodeCount)
+            zxid: lastProcessed, sessionTable: sessions, acls: acls.entries, digest: fuzzyUntil?.digest ?? current,
+            digestZxid: fuzzyUntil?.zxid ?? lastProcessed, nodeCount: nodeCount)
     }
 
     /// Gives up the snapshot under way.

@@ -1,0 +1,102 @@
+import ConclaveClient
+import ConclaveCore
+import Recipes
+
+/// `conclave lock`: runs a command while a lock is held.
+package enum LockTool: ToolCommand {
+    static let timeout = OptionSpecification(
+        "--timeout", short: "-t", value: "TIME", help: "wait no longer than this (500ms, 5s, 2m, 1h); without it for ever")
+    static let try_ = OptionSpecification("--try", help: "do not wait at all")
+    static let shared = OptionSpecification("--shared", help: "share with others who share")
+    static let exclusive = OptionSpecification("--exclusive", help: "exclude everybody; this is what happens anyway")
+    static let identity = OptionSpecification(
+        "--identity", value: "TEXT", help: "what others see of us; else the host's name and the process id")
+    static let grace = OptionSpecification(
+        "--grace", value: "TIME", help: "after a loss, how long COMMAND gets between SIGTERM and SIGKILL, 5s")
+    static let quiet = OptionSpecification("--quiet", short: "-q", help: "do not show for whom we wait")
+
+    package static let specification = CommandSpecification(
+        "lock", summary: "run a command while a distributed lock is held", usage: "PATH [OPTIONS] -- COMMAND …",
+        details: """
+            Waits for the lock at PATH, runs COMMAND, gives the lock up and ends with the status of COMMAND. If the lock is \
+            lost meanwhile (no server within the session time-out, or somebody removed the node), COMMAND gets SIGTERM, and \
+            SIGKILL after a grace period. Signals sent to this process are passed on to COMMAND.
+
+            COMMAND finds a fencing token in CONCLAVE_FENCING_TOKEN, a number that grows from holder to holder: send it along \
+            with what you write, and let the receiver refuse older ones. The path is in CONCLAVE_LOCK_PATH.
+
+            The lock is the same as that of DistributedLock, of Curator's InterProcessMutex and, with --shared, of Curator's \
+            InterProcessReadWriteLock. For instance, once a night in the whole cluster:
+              0 3 * * *  conclave lock /jobs/nightly --try -- ./nightly.sh
+            """,
+        form: .runsCommand,
+        options: [timeout, try_, shared, exclusive, identity, grace, quiet] + ConnectionOptions.all, arguments: 1...1,
+        statuses: ConnectionOptions.statuses + statuses)
+
+    static let statuses: [(status: Int32, meaning: String)] = [
+        (ExitCode.notAcquired, "not acquired in time"), (ExitCode.holdLost, "lost while COMMAND ran; it was stopped"),
+        (ExitCode.notExecutable, "COMMAND cannot be run"), (ExitCode.commandNotFound, "COMMAND was not found"),
+    ]
+
+    package static func run(_ arguments: Arguments, _ context: ToolContext) async throws -> Int32 {
+        if arguments.has(shared), arguments.has(exclusive) { throw UsageError("--shared and --exclusive exclude each other") }
+        let limit = try waitLimit(arguments)
+        let grace = try arguments.duration(grace) ?? .seconds(5)
+        let path = arguments.positional[0]
+        return try await ConnectionOptions.withClient(arguments, context) { client in
+            let grant = try await acquire(path, client, arguments, context, limit)
+            let command = HeldCommand(words: arguments.command ?? [], path: path, token: grant.token, grace: grace)
+            do {
+                let result = try await command.run(context) { () async throws(CancellationError) in try await grant.lost() }
+                await grant.release()
+                return status(of: result)
+            } catch {
+                await grant.release()
+                throw error
+            }
+        }
+    }
+
+    static func waitLimit(_ arguments: Arguments) throws(UsageError) -> Duration? {
+        guard arguments.has(try_) else { return try arguments.duration(timeout) }
+        if arguments.has(timeout) { throw UsageError("--try and --timeout exclude each other") }
+        return .zero
+    }
+
+    static func identity(_ arguments: Arguments) -> String {
+        arguments.text(identity) ?? "\(ProcessEnvironment.hostName):\(ProcessEnvironment.processID)"
+    }
+
+    static func status(of result: HeldCommand.Result) -> Int32 {
+        switch result {
+        case .ended(let status): status
+        case .lost: ExitCode.holdLost
+        }
+    }
+
+    private static func acquire(
+        _ path: String, _ client: ZooKeeperClient, _ arguments: Arguments, _ context: ToolContext, _ limit: Duration?
+    ) async throws -> LockGrant {
+        let line = WaitingLine(console: context.console, path: path, isQuiet: arguments.has(quiet))
+        let identity = identity(arguments)
+        let contenders = Contenders(client, at: path)
+        do {
+            if arguments.has(shared) {
+                let lock = ReadWriteLock(client, at: path, identity: identity)
+                return try await line.during({ try await lock.acquireRead(timeout: limit) }) { try await contenders.list() }
+            }
+            let lock = DistributedLock(client, at: path, identity: identity)
+            return try await line.during({ try await lock.acquire(timeout: limit) }) { try await contenders.list() }
+        } catch let error as ZooKeeperError where error.code == .deadlineExceeded {
+            throw try await notAcquired(path, "lock", contenders)
+        }
+    }
+
+    /// Who is in the way, for the message.
+    static func notAcquired(_ path: String, _ what: String, _ contenders: Contenders) async throws -> ToolFailure {
+        let holder = try await contenders.list(limit: 1).first
+        let name = holder.map { $0.identity.isEmpty ? "session \($0.session)" : $0.identity }
+        let by = name.map { ", held by \($0)" } ?? ""
+        return ToolFailure("the \(what) at \(path) was not acquired\(by)", status: ExitCode.notAcquired)
+    }
+}

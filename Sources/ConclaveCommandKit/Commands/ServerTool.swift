@@ -1,0 +1,85 @@
+import ConclaveCore
+import ConclaveServer
+import ConclaveSystem
+
+/// `conclave server`: a server in the foreground.
+package enum ServerTool: ToolCommand {
+    static let dataDirectory = OptionSpecification(
+        "--data-dir", value: "DIRECTORY", help: "where the data is kept; made if it is missing")
+    static let clientPort = OptionSpecification(
+        "--client-port", value: "PORT", help: "the port for clients, 2181; 0 picks a free one")
+    static let listen = OptionSpecification(
+        "--listen", value: "ADDRESS", help: "the address for clients, 127.0.0.1; 0.0.0.0 or :: for all")
+
+    static let verbose = OptionSpecification("--verbose", short: "-v", help: "tell more about what happens")
+
+    package static let specification = CommandSpecification(
+        "server", summary: "run a server in the foreground", usage: "CONFIG | --data-dir DIRECTORY [OPTIONS]",
+        details: """
+            CONFIG is a file with the keys of Apache ZooKeeper's zoo.cfg; keys that have no effect are reported. The data \
+            directory may be one that Apache ZooKeeper 3.8 wrote, and the other way round. Also accepted, as Apache's server \
+            does: PORT DIRECTORY [TICK-TIME [CONNECTIONS-PER-ADDRESS]].
+
+            Prints "serving clients on HOST:PORT" when it is ready. SIGTERM and Ctrl-C stop it cleanly. It listens on the \
+            loopback address unless clientPortAddress or --listen says otherwise.
+            """,
+        options: [dataDirectory, clientPort, listen, verbose], arguments: 0...4,
+        statuses: [(ExitCode.failed, "bad configuration, port in use, data directory damaged, in use or not writable")])
+
+    package static func run(_ arguments: Arguments, _ context: ToolContext) async throws -> Int32 {
+        let configuration = try configuration(arguments, context)
+        let sink = ConsoleEventSink(console: context.console, level: arguments.has(verbose) ? .debug : .info)
+        let server = try await ZooKeeperServer.start(configuration, log: sink)
+        context.console.line("serving clients on \(server.connectString)")
+        // A server is meant to be stopped by a signal: that is its regular end, and no failure.
+        try await context.interrupts.handled(by: { _ in Task { await server.stop() } }) {
+            try await server.untilStopped()
+        }
+        return ExitCode.success
+    }
+
+    /// The configuration that the command line asks for; warnings go to the error output.
+    package static func configuration(
+        _ arguments: Arguments, _ context: ToolContext
+    ) throws -> ServerConfiguration {
+        var configuration = try base(arguments, context)
+        if let port = try arguments.integer(clientPort, in: 0...65_535) { configuration.clientPort = port }
+        if let address = arguments.text(listen) { configuration.clientAddress = address }
+        return configuration
+    }
+
+    private static func base(_ arguments: Arguments, _ context: ToolContext) throws -> ServerConfiguration {
+        if let directory = arguments.text(dataDirectory) {
+            guard arguments.positional.isEmpty else {
+                throw UsageError("give either a configuration file or --data-dir, not both")
+            }
+            return ServerConfiguration(dataDirectory: directory)
+        }
+        guard let file = arguments.positional.first else {
+            throw UsageError("a configuration file or --data-dir is missing")
+        }
+        if arguments.positional.count > 1 { return try ServerConfiguration.parse(arguments: arguments.positional) }
+        let (configuration, warnings) = try ServerConfiguration.parse(bytes: read(file), file: file)
+        for warning in warnings { context.console.errorLine(context.console.errorStyle.yellow("warning: ") + warning) }
+        return configuration
+    }
+
+    /// The longest file that is taken for a configuration.
+    private static let sizeLimit = 1 << 20
+
+    private static func read(_ path: String) throws -> [UInt8] {
+        var disk = FileDisk()
+        do {
+            let file = try disk.open(path)
+            defer { disk.close(file) }
+            var bytes: [UInt8] = []
+            while bytes.count <= sizeLimit {
+                let count = try disk.read(file, at: Int64(bytes.count), count: 65_536, into: &bytes)
+                if count == 0 { return bytes }
+            }
+        } catch {
+            throw ToolFailure(error.description)
+        }
+        throw ToolFailure("\(path): more than \(sizeLimit) bytes are no configuration")
+    }
+}

@@ -1,0 +1,203 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+import ConclaveSystem
+import Synchronization
+
+/// A command that this process runs for the user, in a process group of its own so that a signal reaches everything it starts.
+///
+/// Where the standard input is a terminal in our hands, the new group gets it, and it comes back when the command has ended:
+/// keys such as Ctrl-C go to the command, as if the user had started it directly. That, job control and the guardian are what
+/// it has beyond the plain `ChildProcess` of the layer below.
+package final class ForegroundProcess: Sendable {
+    /// How a process ended.
+    package enum Ending: Equatable, Sendable {
+        case exited(Int32)
+        case signalled(Int32)
+
+        /// As shells count.
+        package var status: Int32 {
+            switch self {
+            case .exited(let status): status
+            case .signalled(let signal): ExitCode.signal(signal)
+            }
+        }
+    }
+
+    package let id: pid_t
+    private let waiter: ThreadHandle
+    private let result: ResultBox
+
+    private init(id: pid_t, waiter: ThreadHandle, result: ResultBox) {
+        self.id = id
+        self.waiter = waiter
+        self.result = result
+    }
+
+    /// Starts a program found along `PATH`.
+    ///
+    /// - Parameters:
+    ///   - words: the program and its arguments; not empty.
+    ///   - guardian: the path of this tool, which then starts the program in between and sees to it that the program is
+    ///     ended when this process dies, however it dies (Linux only); `nil` for none.
+    package static func start(
+        _ words: [String], environment: [String: String], guardian: String? = nil
+    ) async throws(ToolFailure) -> ForegroundProcess {
+        guard let program = words.first else { throw ToolFailure("no command to run") }
+        let path = try locate(program, along: environment["PATH"])
+        var launched = words
+        var launchedPath = path
+        if let guardian {
+            launched = [guardian, GuardedExec.name, "\(getpid())", path] + words
+            launchedPath = guardian
+        }
+        let (start, result) = (StartBox(), ResultBox())
+        let words = launched, executable = launchedPath
+        let thread: ThreadHandle
+        do {
+            // The thread that starts the process must live as long as it does: the guardian's signal comes when it ends.
+            thread = try ThreadHandle(name: "child") { run(executable, words, environment, start, result) }
+        } catch {
+            throw ToolFailure("cannot start a thread: \(error)")
+        }
+        switch await start.value {
+        case .success(let id): return ForegroundProcess(id: id, waiter: thread, result: result)
+        case .failure(let error):
+            throw ToolFailure("cannot run \(program): \(error.errno)", status: ExitCode.notExecutable)
+        }
+    }
+
+    /// Waits for its end. Not affected by cancellation: who wants it to end sooner sends a signal.
+    package func ending() async -> Ending { await result.value }
+
+    /// Sends a signal to the process and to everything in its group.
+    package func send(_ signal: Int32) { _ = kill(-id, signal) }
+
+    /// Ends it: SIGTERM, and SIGKILL if it has not ended in time.
+    package func stop(grace: Duration) async -> Ending {
+        send(SIGTERM)
+        // A stopped process would not hear it.
+        send(SIGCONT)
+        let killer = Task.detached { [self] in
+            try? await Task.sleep(for: grace)
+            if !Task.isCancelled { send(SIGKILL) }
+        }
+        let ending = await ending()
+        killer.cancel()
+        // What it left behind in its group has no business any more.
+        send(SIGKILL)
+        return ending
+    }
+
+    // MARK: The thread
+
+    private typealias StartBox = OneShot<Result<pid_t, SystemError>>
+    private typealias ResultBox = OneShot<Ending>
+
+    private static func run(
+        _ path: String, _ words: [String], _ environment: [String: String], _ start: StartBox, _ result: ResultBox
+    ) {
+        let terminal = TerminalOwnership.current()
+        switch spawn(path, words, environment) {
+        case .failure(let error):
+            start.set(.failure(error))
+        case .success(let id):
+            terminal?.give(to: id)
+            start.set(.success(id))
+            let ending = wait(for: id, terminal)
+            terminal?.takeBack()
+            result.set(ending)
+        }
+    }
+
+    private static func spawn(
+        _ path: String, _ words: [String], _ environment: [String: String]
+    ) -> Result<pid_t, SystemError> {
+        #if canImport(Darwin)
+        var attributes: posix_spawnattr_t?
+        #else
+        var attributes = posix_spawnattr_t()
+        #endif
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // This process blocks and ignores signals for its own purposes; the new one starts without any of that.
+        var none = sigset_t()
+        sigemptyset(&none)
+        var all = sigset_t()
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+        var arguments = words.map { strdup($0) } + [nil]
+        var variables = environment.sorted { $0.key < $1.key }.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { for text in arguments + variables { free(text) } }
+        var id = pid_t()
+        let number = posix_spawn(&id, path, nil, &attributes, &arguments, &variables)
+        return number == 0 ? .success(id) : .failure(SystemError("posix_spawn", errno: Errno(rawValue: number)))
+    }
+
+    /// Waits until the process has ended. When it is stopped from the terminal, this process stops as well, so that the
+    /// user's shell comes back; both go on together.
+    private static func wait(for id: pid_t, _ terminal: TerminalOwnership?) -> Ending {
+        var status: Int32 = 0
+        while true {
+            let found = waitpid(id, &status, terminal == nil ? 0 : WUNTRACED)
+            if found < 0 {
+                guard errno == EINTR else { return .exited(ExitCode.failed) }
+                continue
+            }
+            let low = status & 0x7F
+            if low == 0 { return .exited(status >> 8 & 0xFF) }
+            guard status & 0xFF == 0x7F else { return .signalled(low) }
+            terminal?.takeBack()
+            kill(0, SIGSTOP)
+            terminal?.give(to: id)
+            kill(-id, SIGCONT)
+        }
+    }
+
+    private static func locate(_ program: String, along path: String?) throws(ToolFailure) -> String {
+        if program.contains("/") {
+            guard access(program, F_OK) == 0 else {
+                throw ToolFailure("cannot run \(program): \(Errno.current)", status: ExitCode.commandNotFound)
+            }
+            return program
+        }
+        for folder in (path ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":") {
+            let candidate = "\(folder)/\(program)"
+            if access(candidate, X_OK) == 0 { return candidate }
+        }
+        throw ToolFailure("cannot run \(program): not found along PATH", status: ExitCode.commandNotFound)
+    }
+}
+
+/// The terminal at the standard input, while this process is in its foreground.
+private struct TerminalOwnership: Sendable {
+    private let ours: pid_t
+
+    static func current() -> TerminalOwnership? {
+        guard isatty(0) == 1, tcgetpgrp(0) == getpgrp() else { return nil }
+        return TerminalOwnership(ours: getpgrp())
+    }
+
+    func give(to group: pid_t) { set(group) }
+
+    func takeBack() { set(ours) }
+
+    private func set(_ group: pid_t) {
+        // A process in the background that calls this is stopped by SIGTTOU unless the thread blocks it.
+        var signal = sigset_t()
+        sigemptyset(&signal)
+        sigaddset(&signal, SIGTTOU)
+        var before = sigset_t()
+        pthread_sigmask(SIG_BLOCK, &signal, &before)
+        _ = tcsetpgrp(0, group)
+        pthread_sigmask(SIG_SETMASK, &before, nil)
+    }
+}

@@ -1,0 +1,55 @@
+import Recipes
+
+/// The line on the terminal that says for whom one is waiting. Silent where nobody looks.
+struct WaitingLine: Sendable {
+    let console: Console
+    let path: String
+    let isQuiet: Bool
+
+    /// Waits shorter than this are not worth a word.
+    private static let delay = Duration.milliseconds(300)
+    private static let interval = Duration.seconds(1)
+
+    /// Runs the body and shows the line while it takes.
+    /// - Parameter contenders: who holds and who waits; the last of them counts as oneself.
+    func during<R: Sendable>(
+        _ body: @escaping @Sendable () async throws -> R,
+        contenders: @escaping @Sendable () async throws -> [Contender]
+    ) async throws -> R {
+        guard console.errorsAreTerminal, !isQuiet else { return try await body() }
+        let line = Task {
+            try await Task.sleep(for: Self.delay)
+            let start = ContinuousClock.now
+            while true {
+                let queue = try await contenders()
+                let waited = DurationText.format(.seconds((ContinuousClock.now - start).components.seconds))
+                console.errors.write("\r\u{1B}[K" + text(queue, waited: waited))
+                try await Task.sleep(for: Self.interval)
+            }
+        }
+        defer { line.cancel() }
+        do {
+            let result = try await body()
+            await erase(line)
+            return result
+        } catch {
+            await erase(line)
+            throw error
+        }
+    }
+
+    private func erase(_ line: Task<Void, any Error>) async {
+        line.cancel()
+        // Whatever ended the line, it does not matter to anybody.
+        _ = await line.result
+        console.errors.write("\r\u{1B}[K")
+    }
+
+    private func text(_ queue: [Contender], waited: String) -> String {
+        guard let holder = queue.first else { return "waiting for \(path)" }
+        let name = holder.identity.isEmpty ? "session \(holder.session)" : holder.identity
+        let others = max(0, queue.count - 2)
+        let behind = others == 0 ? "" : ", \(others) more in the queue"
+        return console.errorStyle.dim("waiting for \(path): held by \(name)\(behind) (\(waited))")
+    }
+}

@@ -1,0 +1,44 @@
+import ConclaveCore
+
+/// Until when this client may believe that its session lives.
+///
+/// ```
+/// validUntil = send time of the last answered request + negotiated timeout − margin
+/// ```
+///
+/// The server cannot have started its own count before that request was sent, so it does not expire the session earlier as long
+/// as the two clocks differ in rate by less than the margin.
+///
+/// The rule is exact for a standalone server, and for Conclave servers, which answer a ping only when their leader has heard of
+/// it. An Apache follower answers pings by itself and tells its leader with its own next ping: the leader's count may have
+/// started up to a third of the timeout plus half a tick earlier, and a follower cut off from its leader goes on answering for
+/// `tickTime × syncLimit`. Against Apache ensembles choose the margin accordingly.
+package struct HoldWindow: Equatable, Sendable {
+    /// `nil`: ``defaultMargin(timeoutMilliseconds:)``.
+    private let chosenMargin: Int64?
+    /// The latest send time of an answered request.
+    private var provenAt: Instant?
+    private var timeoutMilliseconds: Int64 = 0
+
+    package init(marginMilliseconds: Int64?) { chosenMargin = marginMilliseconds }
+
+    /// A twentieth of the timeout, at least 10 ms: clocks of machines differ by far less, the rest is for scheduling.
+    package static func defaultMargin(timeoutMilliseconds: Int64) -> Int64 { max(timeoutMilliseconds / 20, 10) }
+
+    package mutating func negotiated(timeoutMilliseconds: Int32) {
+        self.timeoutMilliseconds = Int64(timeoutMilliseconds)
+    }
+
+    /// A request sent at that moment has been answered.
+    package mutating func answered(sentAt: Instant) { provenAt = max(provenAt ?? sentAt, sentAt) }
+
+    /// Nothing is held any more.
+    package mutating func end() { provenAt = nil }
+
+    /// The first moment at which nothing may be believed; `.start` if there never was anything to believe.
+    package var validUntil: Instant {
+        guard let provenAt else { return .start }
+        let margin = chosenMargin ?? Self.defaultMargin(timeoutMilliseconds: timeoutMilliseconds)
+        return provenAt.advanced(byMilliseconds: timeoutMilliseconds - margin)
+    }
+}

@@ -1,0 +1,102 @@
+import ConclaveCore
+import ConclaveWire
+
+/// Writing snapshots, piece by piece between appends.
+///
+/// ```
+/// beginSnapshot(zxid)      a temporary file with the header; the log rolls
+/// writeSnapshot(bytes) …   sessions, access control lists, nodes, as ``SnapshotCodec`` encodes them
+/// finishSnapshot(digest)   terminator, seals, sync, read back, rename, sync of the folder
+/// ```
+extension Store {
+    /// Begins the snapshot of the state directly behind a transaction.
+    ///
+    /// - Throws: `.misuse` if another one is being written, or the state is ahead of the history.
+    package mutating func beginSnapshot(zxid: Zxid) throws(StorageError) {
+        try begin(in: .open)
+        do throws(StorageError) {
+            guard zxid <= lastZxid else {
+                throw StorageError(.misuse, "a snapshot at \(zxid) of a history that ends with \(lastZxid)")
+            }
+            try startSnapshot(zxid)
+            try log.roll(&volume)
+        } catch { throw fail(error) }
+    }
+
+    /// Begins writing a snapshot that a leader sent, at whatever zxid; ``installSnapshot(digest:)`` ends it.
+    package mutating func beginReceivedSnapshot(zxid: Zxid) throws(StorageError) {
+        try begin(in: .open)
+        do throws(StorageError) { try startSnapshot(zxid) } catch { throw fail(error) }
+    }
+
+    private mutating func startSnapshot(_ zxid: Zxid) throws(StorageError) {
+        guard snapshot == nil else { throw StorageError(.misuse, "a snapshot is already being written") }
+        snapshot = try SnapshotWriter(zxid, in: directory, limit: options.maximumEntryBytes, &volume)
+        schedule.reset()
+    }
+
+    /// Appends encoded parts.
+    package mutating func writeSnapshot(_ bytes: [UInt8]) throws(StorageError) {
+        try begin(in: .open)
+        do throws(StorageError) {
+            guard snapshot != nil else { throw StorageError(.misuse, "no snapshot was begun") }
+            try snapshot?.write(bytes.span, &volume)
+        } catch { throw fail(error) }
+    }
+
+    /// Publishes the snapshot. Blocks for one short sync and while the file is read back.
+    ///
+    /// - Parameter digest: the digest of the tree and the transaction after which it held; left out if the options say so.
+    package mutating func finishSnapshot(
+        digest: (zxid: Zxid, digest: TreeDigest)?
+    ) throws(StorageError) {
+        try begin(in: .open)
+        do throws(StorageError) {
+            let writer = try sealSnapshot(digest)
+            try writer.publish(&volume)
+            published(writer.zxid)
+        } catch { throw fail(error) }
+    }
+
+    /// Publishes a snapshot received from a leader, in place of the history: what the logs hold beyond it is dropped, so that
+    /// a later start does not replay what the leader never had.
+    ///
+    /// A crash in between leaves the old history, or a beginning of it.
+    package mutating func installSnapshot(
+        digest: (zxid: Zxid, digest: TreeDigest)?
+    ) throws(StorageError) {
+        try begin(in: .open)
+        do throws(StorageError) {
+            let writer = try sealSnapshot(digest)
+            try log.roll(&volume)
+            try writer.publish(&volume)
+            published(writer.zxid)
+            if lastZxid > writer.zxid { try dropHistory(behind: writer.zxid, mustExist: false) }
+            lastZxid = writer.zxid
+            try mark?.set(lastZxid, &volume)
+        } catch { throw fail(error) }
+    }
+
+    /// Gives up the snapshot that is being written.
+    package mutating func abandonSnapshot() throws(StorageError) {
+        try begin(in: .open)
+        guard let writer = snapshot else { return }
+        snapshot = nil
+        do throws(StorageError) { try writer.abandon(&volume) } catch { throw fail(error) }
+    }
+
+    private mutating func sealSnapshot(
+        _ digest: (zxid: Zxid, digest: TreeDigest)?
+    ) throws(StorageError) -> SnapshotWriter<D> {
+        guard var writer = snapshot else { throw StorageError(.misuse, "no snapshot was begun") }
+        snapshot = nil
+        let recorded = options.writesDigest ? digest.map { SnapshotDigest(zxid: $0.zxid, digest: $0.digest) } : nil
+        try writer.seal(digest: recorded, &volume)
+        return writer
+    }
+
+    private mutating func published(_ zxid: Zxid) {
+        newestSnapshot = max(zxid, newestSnapshot ?? zxid)
+        verified.insert(FileName.snapshot(zxid))
+    }
+}

@@ -1,0 +1,116 @@
+import ConclaveCore
+import ConclaveWire
+
+/// Dropping the end of the history, because the leader never had it.
+extension Store {
+    /// Removes everything behind a transaction: log entries, later logs, and snapshots that contain, or may contain, something
+    /// later. Recover again afterwards: memory is ahead of the disk.
+    ///
+    /// - Throws: `.missing` if the transaction is not in the history, or no whole snapshot at or before it is left. Nothing
+    ///   was removed then.
+    package mutating func truncate(to zxid: Zxid) throws(StorageError) {
+        try begin(in: .open)
+        do throws(StorageError) {
+            if let snapshot { try snapshot.abandon(&volume) }
+            snapshot = nil
+            try log.roll(&volume)
+            try dropHistory(behind: zxid, mustExist: true)
+            lastZxid = zxid
+            if let mark { mark.close(&volume) }
+            mark = nil
+            state = .truncated
+        } catch { throw fail(error) }
+    }
+
+    /// Drops what is later than a transaction, in an order that leaves a whole history after a crash at any point: the mark is
+    /// lowered first, then logs go from the newest to the oldest, each for certain before the next, then snapshots.
+    ///
+    /// - Parameter mustExist: whether the transaction must be in the logs, unless a snapshot ends with it.
+    mutating func dropHistory(behind zxid: Zxid, mustExist: Bool) throws(StorageError) {
+        let base = try snapshotToKeep(zxid)
+        let files = try directory.logFiles(&volume)
+        let boundary = try boundary(behind: zxid, in: files)
+        guard !mustExist || base.zxid == zxid || boundary?.last == zxid else {
+            throw StorageError(
+                .missing, file: directory.logs, "transaction \(zxid), to which the log should be cut, is not in it")
+        }
+        if let mark, mark.zxid > zxid { try self.mark?.set(zxid, &volume) }
+        for name in files.reversed() where name > zxid {
+            try volume.remove(directory.logPath(name))
+            try volume.synchronizeDirectory(directory.logs)
+        }
+        if let boundary, let offset = boundary.cut { try cut(boundary.file, at: offset) }
+        for name in try directory.snapshotFiles(&volume) {
+            var isDropped = name.zxid > zxid
+            if !isDropped { isDropped = try isAhead(name, of: zxid) }
+            guard isDropped else { continue }
+            try volume.remove(directory.snapshotPath(name.name))
+            try volume.synchronizeDirectory(directory.snapshots)
+            verified.remove(name.name)
+        }
+        newestSnapshot = base.zxid
+    }
+
+    /// Where the log that holds a transaction must be cut to end with it.
+    private struct Boundary {
+        let file: Zxid
+        /// The last transaction that stays.
+        var last: Zxid?
+        /// `nil` if nothing later is in the file.
+        var cut: Int64?
+    }
+
+    private mutating func boundary(behind zxid: Zxid, in files: [Zxid]) throws(StorageError) -> Boundary? {
+        guard let name = files.last(where: { $0 <= zxid }) else { return nil }
+        var boundary = Boundary(file: name)
+        let path = directory.logPath(name)
+        let file = try volume.open(path)
+        defer { volume.close(file) }
+        var reader = try LogFileReader(file, path: path, limit: options.maximumEntryBytes, &volume)
+        while true {
+            let offset = reader.offset
+            guard case .transaction(let transaction) = try reader.next(&volume) else { return boundary }
+            guard transaction.header.zxid <= zxid else {
+                boundary.cut = max(offset, Int64(LogFormat.headerBytes))
+                return boundary
+            }
+            boundary.last = transaction.header.zxid
+        }
+    }
+
+    private mutating func cut(_ name: Zxid, at offset: Int64) throws(StorageError) {
+        let file = try volume.openForWriting(directory.logPath(name))
+        defer { volume.close(file) }
+        try volume.truncate(file, to: offset)
+        try volume.synchronize(file)
+    }
+
+    /// The newest whole snapshot that contains nothing later than a transaction.
+    private mutating func snapshotToKeep(_ zxid: Zxid) throws(StorageError) -> SnapshotName {
+        for name in try directory.snapshotFiles(&volume) where name.zxid <= zxid {
+            do throws(StorageError) {
+                let summary = try SnapshotReader.verify(
+                    name, path: directory.snapshotPath(name.name), limit: options.maximumEntryBytes, &volume)
+                if summary.newest <= zxid { return name }
+            } catch {
+                guard error.code == .corrupt else { throw error }
+            }
+        }
+        throw StorageError(
+            .missing, file: directory.snapshots,
+            "the log should be cut behind \(zxid), but no whole snapshot is as old as that")
+    }
+
+    /// Whether a snapshot contains something later than its name says and than a transaction. Damaged ones are left alone: they
+    /// are not loaded either.
+    private mutating func isAhead(_ name: SnapshotName, of zxid: Zxid) throws(StorageError) -> Bool {
+        do throws(StorageError) {
+            let summary = try SnapshotReader.verify(
+                name, path: directory.snapshotPath(name.name), limit: options.maximumEntryBytes, &volume)
+            return summary.newest > zxid
+        } catch {
+            guard error.code == .corrupt else { throw error }
+            return false
+        }
+    }
+}

@@ -1,0 +1,1 @@
+"""Checks that judge Conclave from outside, beside Apache ZooKeeper, kazoo and Curator."""

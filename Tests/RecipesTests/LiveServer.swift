@@ -1,0 +1,133 @@
+import ConclaveClient
+import ConclaveCore
+import ConclaveServer
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Recipes
+
+/// Gives a suite a server: the one named in `CONCLAVE_TEST_SERVERS` (of whatever make), or a bundled one of its own.
+struct LiveServer: SuiteTrait, TestScoping {
+    @TaskLocal static var servers = ""
+
+    func provideScope(
+        for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
+    ) async throws {
+        if let servers = ProcessInfo.processInfo.environment["CONCLAVE_TEST_SERVERS"] {
+            return try await Self.$servers.withValue(servers) { try await function() }
+        }
+        let server = try await ZooKeeperServer.startTemporary()
+        let result = await Result { try await Self.$servers.withValue(server.connectString) { try await function() } }
+        await server.stop()
+        try result.get()
+    }
+}
+
+extension Trait where Self == LiveServer {
+    static var onServer: LiveServer { LiveServer() }
+}
+
+extension Result where Success == Void, Failure == any Error {
+    fileprivate init(_ body: () async throws -> Void) async {
+        do { self = .success(try await body()) } catch { self = .failure(error) }
+    }
+}
+
+/// The sessions and the path of one test: closed and deleted when it ends.
+final class Live: Sendable {
+    let path: String
+    private let clients = Mutex<[ZooKeeperClient]>([])
+
+    private init() {
+        path = "/recipes-" + String(UInt64.random(in: 0 ... .max), radix: 16)
+    }
+
+    /// Runs the body and cleans up after it.
+    static func run(_ body: @Sendable (Live) async throws -> Void) async throws {
+        let live = Live()
+        let result = await Result { try await body(live) }
+        let clients = live.clients.withLock { $0 }
+        for client in clients { await client.close() }
+        if let cleaner = try? await ZooKeeperClient.connect(to: LiveServer.servers) {
+            try? await cleaner.deleteSubtree(live.path)
+            await cleaner.close()
+        }
+        try result.get()
+    }
+
+    /// A new session.
+    func connect() async throws -> ZooKeeperClient {
+        let client = try await ZooKeeperClient.connect(to: LiveServer.servers)
+        clients.withLock { $0.append(client) }
+        return client
+    }
+
+    /// Ends the session of a client at the server, as an expiry would: another connection takes it over and closes it.
+    static func expire(_ client: ZooKeeperClient) async throws {
+        try await ClientStep.$observer.withValue(nil) {
+            var options = ZooKeeperClient.Options()
+            options.resume = client.ticket
+            let thief = try await ZooKeeperClient.connect(to: LiveServer.servers, options: options)
+            await thief.close()
+        }
+    }
+
+    /// Sends requests until one tells the client that its session is over, so that no test waits for the next ping.
+    static func poke(_ client: ZooKeeperClient) async {
+        while true {
+            do {
+                _ = try await client.exists("/")
+            } catch where error.isSessionOver {
+                return
+            } catch {
+                if error.code == .cancelled { return }
+                guard await client.isConnectedAgain() else { return }
+            }
+        }
+    }
+
+    /// Returns when so many contenders are in the queue.
+    static func waitUntil(_ count: Int, contendAt path: String, with client: ZooKeeperClient) async throws {
+        while true {
+            do {
+                let (children, change) = try await client.watchChildren(of: path)
+                if children.names.count(where: { ContenderName($0) != nil }) == count { return }
+                _ = try await change.fired()
+            } catch where error.code == .noNode {
+                let (stat, change) = try await client.watchExists(path)
+                if stat == nil { _ = try await change.fired() }
+            }
+        }
+    }
+}
+
+/// Calls something at one of the suspension points of the client.
+final class StepTrigger: Sendable {
+    private let state = Mutex((count: 0, target: 0))
+    private let action: @Sendable () async -> Void
+
+    init(at target: Int, _ action: @escaping @Sendable () async -> Void) {
+        state.withLock { $0.target = target }
+        self.action = action
+    }
+
+    /// How many steps there were.
+    var steps: Int { state.withLock { $0.count } }
+
+    /// Whether the step was reached.
+    var hasFired: Bool { state.withLock { $0.count >= $0.target } }
+
+    func step() async {
+        let isNow = state.withLock { state in
+            state.count += 1
+            return state.count == state.target
+        }
+        if isNow { await action() }
+    }
+
+    /// Runs a body under the trigger.
+    func observe<R>(_ body: () async throws -> R) async rethrows -> R {
+        try await ClientStep.$observer.withValue({ [self] _ in await step() }) { try await body() }
+    }
+}

@@ -84,6 +84,34 @@ struct LifecycleTests {
         await server.stop()
     }
 
+    @Test("Stopped in the middle of writes and snapshots, a server has lost nothing that it acknowledged")
+    func stoppedUnderLoad() async throws {
+        defer { remove() }
+        var small = configuration()
+        small.snapshotEvery = 50
+        for round in 0..<5 {
+            let server = try await ZooKeeperServer.start(small)
+            #expect(server.startWarnings.isEmpty, "\(server.startWarnings)")
+            let client = try RawClient.connected(port: server.port)
+            try client.create("/round\(round)")
+            var sent: [Int32] = []
+            for index in 0..<2000 {
+                let create = CreateRequest(
+                    operation: .create2, path: "/round\(round)/n\(index)", data: [1], acl: .open, flags: 0,
+                    timeToLiveMilliseconds: 0)
+                sent.append(try client.post(.create(create)))
+            }
+            for xid in sent.prefix(300) { #expect(try client.reply(to: xid, .create2).header.error == .ok) }
+            await server.stop()
+        }
+        let server = try await ZooKeeperServer.start(small)
+        let client = try RawClient.connected(port: server.port)
+        for round in 0..<5 {
+            for index in 0..<300 { #expect(try client.data(at: "/round\(round)/n\(index)") == [1]) }
+        }
+        await server.stop()
+    }
+
     @Test("A second server on the same directory is refused, and the first goes on")
     func directoryInUse() async throws {
         defer { remove() }

@@ -31,8 +31,8 @@ public struct Zxid: RawRepresentable, Hashable, Comparable, Sendable {
         counter >= UInt32.max - 1 ? nil : Zxid(rawValue: rawValue + 1)
     }
 
-    @inlinable
     /// Compares as the protocol does, as signed numbers.
+    @inlinable
     public static func < (left: Zxid, right: Zxid) -> Bool { left.rawValue < right.rawValue }
 }
 

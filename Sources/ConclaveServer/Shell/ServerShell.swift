@@ -72,7 +72,14 @@ final class ServerShell {
         isStopping = true
         listener?.close()
         for link in connections.values { link.connection.finish() }
-        if batch.isEmpty, !isSyncing { worker?.stop() }
+        endWorkerIfIdle()
+    }
+
+    /// The last thing that storage is asked: nothing may be ordered afterwards.
+    private func endWorkerIfIdle() {
+        guard isStopping, batch.isEmpty, !isSyncing else { return }
+        worker?.stop()
+        worker = nil
     }
 
     private func accept(_ socket: Socket, _ peer: SocketAddress?) {
@@ -150,6 +157,7 @@ final class ServerShell {
         let failure = ZooKeeperError(.storageFailure, path: error.file, message: error.description)
         note(.error, "storage failed, the server ends: \(error)")
         isStopping = true
+        worker = nil
         listener?.close()
         for link in connections.values { link.connection.reset() }
         finish(failure)
@@ -185,7 +193,7 @@ final class ServerShell {
             worker.send(.append(batch))
             batch = LogBatch()
         }
-        if isStopping, batch.isEmpty, !isSyncing { worker?.stop() }
+        endWorkerIfIdle()
         updateTimer()
     }
 
@@ -246,13 +254,12 @@ final class ServerShell {
     }
 
     private func writeSnapshotSlice() {
-        guard let plan = snapshot else { return }
+        guard let plan = snapshot, !isStopping else { return }
         guard !isLastSliceSent else {
             let digest = plan.digest.map { (zxid: plan.zxid, digest: $0) }
             worker?.send(.finishSnapshot(digest: digest))
             return
         }
-        guard !isStopping else { return }
         let (bytes, hasMore) = machine.nextSnapshotSlice(limitBytes: Self.snapshotSliceBytes)
         isLastSliceSent = !hasMore
         worker?.send(.writeSnapshot(bytes))

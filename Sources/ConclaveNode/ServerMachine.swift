@@ -10,8 +10,6 @@ import ConclaveWire
 package struct ServerMachine: Sendable {
     /// Bytes waiting for one connection above which no more of its requests are processed.
     static let outputHighWaterBytes = 1 << 20
-    /// Bytes waiting for one connection above which it is closed; only events can get there.
-    static let outputLimitBytes = 4 << 20
 
     package let options: ServerOptions
     package internal(set) var tree: DataTree

@@ -1,4 +1,5 @@
 import ConclaveCore
+import ConclaveTree
 
 /// The rules and limits of one server machine, as plain values.
 package struct ServerOptions: Sendable {
@@ -14,12 +15,20 @@ package struct ServerOptions: Sendable {
     package var outstandingLimit = 1000
     package var sessionLimit = 100_000
     package var watchesPerConnection = 10_000
+    /// Operations in one multi; larger ones are refused.
+    package var multiLimit = 10_000
+    /// Bytes of events waiting for one connection above which it is closed.
+    package var outputLimitBytes = 4 << 20
+    /// Whether clients may authenticate with the scheme `digest`, and name it in access control lists.
+    package var digestAuthentication = true
     /// Lets TTL nodes be created.
     package var extendedTypes = false
     package var enforceQuota = false
     package var skipACL = false
     /// Whether `exists` needs READ on a node that exists (3.8.4 and later; ZOOKEEPER-2590).
     package var existsRequiresRead = true
+    /// Whether events are kept from connections that may not read the node (3.8.4 and later; CVE-2024-23944).
+    package var checksReadOnEvents = true
     /// `user:base64(SHA-1)` of the super user of the digest scheme.
     package var superDigest: String?
     package var digestEnabled = true
@@ -33,6 +42,9 @@ package struct ServerOptions: Sendable {
     package var serverID: UInt8 = 1
 
     package init() {}
+
+    /// The schemes that may stand in access control lists besides `world` and `auth`.
+    var schemes: [Scheme] { digestAuthentication ? Scheme.standard : Scheme.standard.filter { $0 != .digest } }
 
     var sessionTimeoutRange: ClosedRange<Int64> {
         let lower = max(1, minimumSessionTimeoutMilliseconds ?? 2 * tickMilliseconds)

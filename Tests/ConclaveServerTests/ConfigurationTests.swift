@@ -110,7 +110,6 @@ struct ConfigurationTests {
             autopurge.snapRetainCount=5
             autopurge.purgeInterval=90m
             maxBatchSize=5
-            snapshot.compression.method=gz
             snapshot.trust.empty=TRUE
             datadir.autocreate=false
             fsync.warningthresholdms=6
@@ -140,7 +139,7 @@ struct ConfigurationTests {
         #expect(configuration.snapshotEvery == 1000 && configuration.snapshotEveryBytes == nil)
         #expect(configuration.preallocateBytes == 0 && configuration.logSizeLimitBytes == 8192)
         #expect(configuration.retainedSnapshots == 5 && configuration.purgeIntervalSeconds == 5400)
-        #expect(configuration.maximumBatchSize == 5 && configuration.snapshotCompression == .gzip)
+        #expect(configuration.maximumBatchSize == 5)
         #expect(configuration.trustsMissingSnapshot && !configuration.createsDirectories)
         #expect(configuration.slowSyncMilliseconds == 6 && !configuration.digestEnabled)
         #expect(configuration.extendedTypesEnabled && configuration.enforcesQuota)
@@ -176,7 +175,7 @@ struct ConfigurationTests {
             ("forceSync=maybe", "yes or no"), ("snapSizeLimitInKb=9223372036854775807", "KiB"),
             ("jute.maxbuffer=10", "1024"),
             ("autopurge.purgeInterval=1w", "d, h, m or s"), ("autopurge.purgeInterval=-1", "never"),
-            ("snapshot.compression.method=zip", "gz or snappy"), ("DigestAuthenticationProvider.digestAlg=MD5", "SHA1"),
+            ("DigestAuthenticationProvider.digestAlg=MD5", "SHA1"),
             ("electionAlg=0", "must be 3"), ("secureClientPort=2281", "TLS"), ("sslQuorum=true", "TLS"),
             ("dynamicConfigFile=/x", "standalone"), ("standaloneEnabled=false", "standalone"),
             ("group.1=1:2", "ensembles"),

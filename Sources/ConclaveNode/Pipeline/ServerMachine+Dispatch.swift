@@ -48,7 +48,7 @@ extension ServerMachine {
         case .auth:
             authenticate(slot, header, &reader)
         case .sasl:
-            refuseSasl(slot, header)
+            answerSasl(slot, header)
         case .exists, .getData, .getACL, .getChildren, .getChildren2, .multiRead, .checkWatches, .removeWatches,
             .setWatches, .setWatches2, .getEphemerals, .getAllChildrenNumber, .addWatch, .whoAmI:
             if slots[slot].waiting.isEmpty {
@@ -92,6 +92,9 @@ extension ServerMachine {
     ) {
         guard let request = try? ClientRequest.decode(header.operation, from: &reader) else {
             return refuseWrite(slot, session, header, .marshallingError)
+        }
+        if case .multi(let parts) = request, parts.count > options.multiLimit {
+            return refuseWrite(slot, session, header, .badArguments)
         }
         let requester = Preparer.Requester(
             session: session, cxid: header.xid, identities: slots[slot].identities)
@@ -151,7 +154,7 @@ extension ServerMachine {
     private mutating func authenticate(_ slot: Int, _ header: RequestHeader, _ reader: inout ByteReader) {
         let answer: [Identity]? =
             switch try? ClientRequest.decode(.auth, from: &reader) {
-            case .auth(let scheme, let credential)?:
+            case .auth(let scheme, let credential)? where scheme != "digest" || options.digestAuthentication:
                 AccessControl.authenticate(
                     scheme: scheme, credential: credential, superDigest: options.superDigest,
                     peerAddress: slots[slot].peerAddress)
@@ -168,11 +171,9 @@ extension ServerMachine {
         reply(slot, xid: header.xid, zxid: .zero, received: now)
     }
 
-    /// This release offers no SASL mechanism: the answer of a server without one is a failure with a null token.
-    private mutating func refuseSasl(_ slot: Int, _ header: RequestHeader) {
-        statistics.authenticationFailures += 1
-        replyFailure(slot, xid: header.xid, .authenticationFailed, zxid: .zero, received: now) { $0.writeInt32(-1) }
-        close(slot, .authenticationFailed)
+    /// This release offers no SASL mechanism; the answer is that of a reference server without one: a null token, no error.
+    private mutating func answerSasl(_ slot: Int, _ header: RequestHeader) {
+        reply(slot, xid: header.xid, zxid: .zero, received: now) { $0.writeInt32(-1) }
     }
 
     // MARK: Back-pressure

@@ -54,10 +54,10 @@ extension ServerMachine {
         statistics.sent += 1
         slots[slot].statistics.sent += 1
         markDirty(slot)
-        guard slots[slot].output.count <= Self.outputLimitBytes else {
+        guard slots[slot].output.count <= options.outputLimitBytes else {
             // Nobody reads them: let go of the bytes with the connection.
             slots[slot].output = ByteWriter()
-            return close(slot, .outputLimit(Self.outputLimitBytes))
+            return close(slot, .outputLimit(options.outputLimitBytes))
         }
     }
 }

@@ -28,10 +28,10 @@ extension ServerMachine {
         let isFound: Bool
         switch try decode(header.operation, &reader) {
         case .checkWatches(let path, let type):
-            guard let modes = WatchModes(watcherType: type) else { throw ReadFailure(.badArguments) }
+            guard let modes = WatchModes(watcherType: type) else { throw ReadFailure(.marshallingError) }
             isFound = watches.contains(path, modes, for: watcher)
         case .removeWatches(let path, let type):
-            guard let modes = WatchModes(watcherType: type) else { throw ReadFailure(.badArguments) }
+            guard let modes = WatchModes(watcherType: type) else { throw ReadFailure(.marshallingError) }
             isFound = watches.remove(path, modes, for: watcher)
         default: throw ReadFailure(.marshallingError)
         }
@@ -74,7 +74,7 @@ extension ServerMachine {
     }
 
     private func maySee(_ acl: [ACL]?, _ slot: Int) -> Bool {
-        guard let acl, !options.skipACL else { return true }
+        guard let acl, !options.skipACL, options.checksReadOnEvents else { return true }
         return AccessControl.isAllowed(.read, by: acl, identities: slots[slot].identities)
     }
 }

@@ -24,8 +24,10 @@ struct AdminFacts {
 struct StorageStatistics: Sendable {
     var syncs = Summary()
     var snapshots = Summary()
-    var transactionsReplayed: Int64 = 0
-    var loadMilliseconds: Int64 = 0
+    /// Transactions replayed at the start.
+    var replayed = Summary()
+    /// Milliseconds that reading the data took at the start.
+    var loads = Summary()
 
     /// A series of numbers, summed up.
     struct Summary: Sendable {

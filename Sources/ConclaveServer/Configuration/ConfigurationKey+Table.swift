@@ -32,7 +32,6 @@ extension ConfigurationKey {
         .init("autopurge.purgeInterval", .special(.purgeInterval)),
         .init("forceSync", .yesOrNo(\.forceSync)),
         .init("maxBatchSize", .number(\.maximumBatchSize, 1...int32, unit: "requests")),
-        .init("snapshot.compression.method", .special(.compression)),
         .init("snapshot.trust.empty", .flag(\.trustsMissingSnapshot)),
         .init("datadir.autocreate", .flag(\.createsDirectories)),
         .init("fsync.warningthresholdms", .number(\.slowSyncMilliseconds, 0...int32, unit: "milliseconds")),
@@ -45,6 +44,7 @@ extension ConfigurationKey {
         .init("znode.container.maxNeverUsedIntervalMs", .special(.neverUsedContainers)),
         .init("enforceQuota", .flag(\.enforcesQuota)),
         .init("skipACL", .yesOrNo(\.skipsACL)),
+        .init("conclave.checkReadOnExistsAndEvents", .flag(\.checksReadOnExistsAndEvents)),
         .init("DigestAuthenticationProvider.enabled", .flag(\.digestAuthenticationEnabled)),
         .init("DigestAuthenticationProvider.superDigest", .special(.superDigest)),
         .init("DigestAuthenticationProvider.digestAlg", .special(.digestAlgorithm)),
@@ -76,6 +76,11 @@ extension ConfigurationKey {
             "throttled_op_wait_time", "largeRequestThreshold", "largeRequestMaxBytes", "emulate353TTLNodes",
             "db.autocreate",
         ].map { .init($0, .ignored(because: "this server has no such setting")) }
+        + [
+            .init(
+                "snapshot.compression.method",
+                .ignored(because: "snapshots are written uncompressed (compressed ones are read)"))
+        ]
 
     private static let unsupported: [ConfigurationKey] = [
         .init("secureClientPort", .refused(because: "this release serves no TLS port")),

@@ -26,7 +26,7 @@ struct ConfigurationKey: Sendable {
     }
 
     enum Special: Sendable {
-        case preallocation, purgeInterval, retainedSnapshots, snapshotEvery, compression, words, superDigest,
+        case preallocation, purgeInterval, retainedSnapshots, snapshotEvery, words, superDigest,
             digestAlgorithm
         case neverUsedContainers
     }

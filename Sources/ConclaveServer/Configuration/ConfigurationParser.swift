@@ -99,11 +99,6 @@ struct ConfigurationParser {
             let count = try number(entry, in: Self.anyInt32, unit: "transactions")
             if count < 2 { warn(entry.line, "snapCount=\(count) is raised to the minimum, 2") }
             configuration.snapshotEvery = max(2, count)
-        case .compression:
-            guard let method = ServerConfiguration.Compression(rawValue: entry.value) else {
-                throw bad(entry, "must be empty, gz or snappy")
-            }
-            configuration.snapshotCompression = method
         case .words:
             configuration.fourLetterWords = words(entry)
         case .superDigest:

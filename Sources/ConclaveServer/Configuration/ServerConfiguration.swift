@@ -78,8 +78,6 @@ public struct ServerConfiguration: Sendable {
     public var forceSync = true
     /// The most requests that share one sync. Key `maxBatchSize`, 1000.
     public var maximumBatchSize = 1000
-    /// How snapshots are compressed. Key `snapshot.compression.method`: nothing, `gz` or `snappy`.
-    public var snapshotCompression = Compression.none
     /// Whether log files without any snapshot are believed. Key `snapshot.trust.empty`, `false`.
     public var trustsMissingSnapshot = false
     /// Whether missing directories are made. Key `datadir.autocreate`, `true`.
@@ -108,6 +106,10 @@ public struct ServerConfiguration: Sendable {
 
     /// Whether access control lists are ignored. Key `skipACL`, `no`.
     public var skipsACL = false
+    /// Whether `exists` needs READ on a node that exists, and events are kept from those who may not read the node. Key
+    /// `conclave.checkReadOnExistsAndEvents`, `true`: as Apache since 3.8.4 (ZOOKEEPER-2590, CVE-2024-23944); `false` is
+    /// what 3.8.0 does.
+    public var checksReadOnExistsAndEvents = true
     /// Whether clients may authenticate with the scheme `digest`. Key `DigestAuthenticationProvider.enabled`, `true`.
     public var digestAuthenticationEnabled = true
     /// `user:base64(SHA-1 of user:password)` of somebody who may do everything. Key
@@ -153,16 +155,6 @@ extension ServerConfiguration {
 }
 
 extension ServerConfiguration {
-    /// How snapshots are compressed.
-    public enum Compression: String, Sendable, CaseIterable {
-        /// Not at all.
-        case none = ""
-        /// As gzip.
-        case gzip = "gz"
-        /// As Snappy.
-        case snappy
-    }
-
     /// Which four-letter words a server answers.
     public enum FourLetterWords: Hashable, Sendable {
         /// Every word that it knows.

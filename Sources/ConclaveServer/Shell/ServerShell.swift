@@ -25,6 +25,8 @@ final class ServerShell {
     private(set) var connections: [ConnectionID: ClientLink] = [:]
     private var listener: Listener?
     private var worker: StorageWorker?
+    /// What is not on its way to the disk yet: the last batch is open, those before it are full.
+    private var batches = RingBuffer<LogBatch>()
     private var batch = LogBatch()
     private var isSyncing = false
     private var snapshot: SnapshotPlan?
@@ -187,11 +189,21 @@ final class ServerShell {
                 break
             }
         }
-        for transaction in machine.takeProposals() { batch.append(transaction) }
-        if !batch.isEmpty, !isSyncing, let worker {
+        for transaction in machine.takeProposals() {
+            if batch.count >= configuration.maximumBatchSize {
+                batches.append(batch)
+                batch = LogBatch()
+            }
+            batch.append(transaction)
+        }
+        if !isSyncing, let worker, !batch.isEmpty {
             isSyncing = true
-            worker.send(.append(batch))
-            batch = LogBatch()
+            if let full = batches.popFirst() {
+                worker.send(.append(full))
+            } else {
+                worker.send(.append(batch))
+                batch = LogBatch()
+            }
         }
         endWorkerIfIdle()
         updateTimer()

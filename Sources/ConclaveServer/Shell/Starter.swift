@@ -58,8 +58,8 @@ enum Starter {
             locks.release()
             ending.finish(error)
         }
-        shell.storageStatistics.transactionsReplayed = Int64(data.recovered.replayed)
-        shell.storageStatistics.loadMilliseconds = data.loadMilliseconds
+        shell.storageStatistics.replayed.record(Int64(data.recovered.replayed))
+        shell.storageStatistics.loads.record(data.loadMilliseconds)
         let confined = LoopConfined(shell, on: loop)
         do throws(SystemError) {
             let worker = try StorageWorker(store: data.store) { report in
@@ -140,11 +140,16 @@ extension ServerConfiguration {
         options.outstandingLimit = outstandingRequestLimit
         options.sessionLimit = maximumSessions
         options.watchesPerConnection = maximumWatchesPerConnection
+        options.multiLimit = maximumMultiOperations
+        options.outputLimitBytes = maximumOutputBytesPerConnection
+        options.digestAuthentication = digestAuthenticationEnabled
         options.extendedTypes = extendedTypesEnabled
         options.enforceQuota = enforcesQuota
         options.skipACL = skipsACL
         options.superDigest = superDigest
         options.digestEnabled = digestEnabled
+        options.existsRequiresRead = checksReadOnExistsAndEvents
+        options.checksReadOnEvents = checksReadOnExistsAndEvents
         options.sessionlessTimeoutMilliseconds = Int64(sessionlessTimeoutMilliseconds)
         options.containerCheckMilliseconds = Int64(containerCheckIntervalMilliseconds)
         options.containerDeletesPerMinute = containerMaximumPerMinute

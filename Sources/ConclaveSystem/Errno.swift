@@ -47,8 +47,8 @@ package struct Errno: RawRepresentable, Hashable, Sendable, CustomStringConverti
     }
 
     package var description: String {
-        // strerror_r has two signatures in the wild. strerror gives constant texts for the numbers the system makes, so two
-        // threads cannot disturb each other.
+        // strerror_r has two signatures in the wild. strerror gives constant texts for the numbers the system makes, so
+        // two threads cannot disturb each other.
         guard let text = strerror(rawValue) else { return "error \(rawValue)" }
         return String(cString: text)
     }

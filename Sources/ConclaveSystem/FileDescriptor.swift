@@ -47,7 +47,8 @@ package struct FileDescriptor: RawRepresentable, Hashable, Sendable {
         }
     }
 
-    /// write(2), once, repeated when interrupted. A pipe without a reader raises SIGPIPE; see ``Signals/ignoreBrokenPipe()``.
+    /// write(2), once, repeated when interrupted. A pipe without a reader raises SIGPIPE; see
+    /// ``Signals/ignoreBrokenPipe()``.
     package func write(_ bytes: UnsafeRawBufferPointer) -> TransferResult {
         while true {
             #if canImport(Glibc)
@@ -133,7 +134,8 @@ private func systemPipe(_ ends: UnsafeMutablePointer<Int32>) -> Int32 {
     #endif
 }
 
-/// What one read or write came to. Not an error type, because on a non-blocking descriptor "not now" is the normal case.
+/// What one read or write came to. Not an error type, because on a non-blocking descriptor "not now" is the normal
+/// case.
 package enum TransferResult: Equatable, Sendable {
     /// So many bytes; 0 from a read means that the other side has finished.
     case bytes(Int)

@@ -10,8 +10,8 @@ import Darwin
 
 /// The machine's clocks.
 package enum SystemClock {
-    /// A moment on the clock that only goes forward and counts the time the machine is suspended: clock_gettime(CLOCK_BOOTTIME)
-    /// on Linux, mach_continuous_time on Darwin.
+    /// A moment on the clock that only goes forward and counts the time the machine is suspended:
+    /// clock_gettime(CLOCK_BOOTTIME) on Linux, mach_continuous_time on Darwin.
     package static func now() -> Instant {
         #if canImport(Darwin)
         let ticks = mach_continuous_time()

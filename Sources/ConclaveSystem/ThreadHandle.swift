@@ -48,8 +48,8 @@ package final class ThreadHandle: Sendable {
         #endif
     }
 
-    /// Waits until the thread has ended: pthread_join(3). Any number of threads may call it, any number of times, except the
-    /// thread itself.
+    /// Waits until the thread has ended: pthread_join(3). Any number of threads may call it, any number of times,
+    /// except the thread itself.
     package func join() {
         box.withLock { box in
             guard case .running(let thread) = box.state else { return }

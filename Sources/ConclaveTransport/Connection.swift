@@ -21,8 +21,8 @@ package enum CloseReason: Equatable, Sendable {
 package protocol ConnectionDelegate: AnyObject {
     /// Bytes came. They are gone when this returns.
     func connection(_ connection: Connection, received bytes: Span<UInt8>)
-    /// The peer will send nothing more, but may still read. Without an implementation the connection sends what is left and
-    /// closes.
+    /// The peer will send nothing more, but may still read. Without an implementation the connection sends what is left
+    /// and closes.
     func connectionReachedEnd(_ connection: Connection)
     /// Output had to wait for the peer, and now all of it is sent. Not told once the connection is finishing.
     func connectionDrained(_ connection: Connection)
@@ -35,11 +35,12 @@ extension ConnectionDelegate {
     package func connectionDrained(_ connection: Connection) {}
 }
 
-/// One non-blocking stream on a loop: reads are handed to a delegate, writes are collected and sent with one call per turn.
+/// One non-blocking stream on a loop: reads are handed to a delegate, writes are collected and sent with one call per
+/// turn.
 ///
-/// Everything here happens on the loop. Reading: one recv(2) per turn into the loop's buffer. Writing: appends to one buffer,
-/// which is sent at the end of the turn; what the system does not take waits until the socket is writable. If more than
-/// ``Options/outputLimitBytes`` wait and the system takes nothing, the connection is reset.
+/// Everything here happens on the loop. Reading: one recv(2) per turn into the loop's buffer. Writing: appends to one
+/// buffer, which is sent at the end of the turn; what the system does not take waits until the socket is writable. If
+/// more than ``Options/outputLimitBytes`` wait and the system takes nothing, the connection is reset.
 ///
 /// The loop keeps the connection, and the connection its delegate, until it is closed.
 package final class Connection {
@@ -66,8 +67,8 @@ package final class Connection {
         case open
         /// Sends what is left, then finishes.
         case flushing
-        /// All is sent and the end told to the peer; reads on and drops it until the peer ends, because closing with unread
-        /// bytes would reset the connection and could destroy what the peer has not read yet.
+        /// All is sent and the end told to the peer; reads on and drops it until the peer ends, because closing with
+        /// unread bytes would reset the connection and could destroy what the peer has not read yet.
         case lingering
         case closed(CloseReason, isTold: Bool)
     }
@@ -126,8 +127,8 @@ package final class Connection {
 
     // MARK: Writing
 
-    /// Appends to the output in place; `body` must not use the connection. After the connection is closed or finishing, what
-    /// is written goes nowhere.
+    /// Appends to the output in place; `body` must not use the connection. After the connection is closed or finishing,
+    /// what is written goes nowhere.
     package func withOutput(_ body: (inout ByteWriter) -> Void) {
         if output.bytes.capacity == 0 { output.bytes = loop.takeSpareBuffer() }
         let start = output.count
@@ -219,7 +220,8 @@ package final class Connection {
 
     // MARK: Reading
 
-    /// Stops reading; the peer is held back by the system's buffers. A peer that resets the connection is still noticed.
+    /// Stops reading; the peer is held back by the system's buffers. A peer that resets the connection is still
+    /// noticed.
     package func pauseReading() {
         guard !isPaused else { return }
         isPaused = true
@@ -278,10 +280,11 @@ package final class Connection {
 
     // MARK: Closing
 
-    /// Sends what waits, tells the peer that this was all, and closes when the peer has ended too. Nothing more is received.
+    /// Sends what waits, tells the peer that this was all, and closes when the peer has ended too. Nothing more is
+    /// received.
     ///
-    /// - Parameter timeoutMilliseconds: how long all that may take. If not everything is sent by then the connection is reset,
-    ///   otherwise it is closed.
+    /// - Parameter timeoutMilliseconds: how long all that may take. If not everything is sent by then the connection is
+    ///   reset, otherwise it is closed.
     package func finish(timeoutMilliseconds: Int64 = 2_000) {
         guard case .open = phase else { return }
         phase = .flushing
@@ -331,14 +334,14 @@ package final class Connection {
 
 extension Connection: ReadinessHandler {
     package func ready(_ readiness: Readiness) {
-        if readiness.contains(.writable), isBlocked {
+        if isBlocked, readiness.isWritable {
             transfer()
             if case .open = phase, !isBlocked { delegate?.connectionDrained(self) }
         }
-        if wantsToRead, !readiness.isDisjoint(with: [.readable, .broken]) {
+        if wantsToRead, readiness.isReadable || readiness.isBroken {
             // A broken connection says how when it is read.
             readOnce()
-        } else if readiness.contains(.broken), !isClosed {
+        } else if readiness.isBroken, !isClosed {
             let errno = socket.pendingError
             close(errno.rawValue == 0 ? .peerFinished : .failed(errno))
         }

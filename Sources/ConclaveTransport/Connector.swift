@@ -3,8 +3,8 @@ import ConclaveSystem
 
 /// One attempt to connect, on a loop, with a deadline.
 ///
-/// The loop keeps it until it is done. Exactly one call of `completion`, never from within ``connect(on:to:timeoutMilliseconds:_:)``,
-/// unless it is cancelled.
+/// The loop keeps it until it is done. Exactly one call of `completion`, never from within
+/// ``connect(on:to:timeoutMilliseconds:_:)``, unless it is cancelled.
 package final class Connector {
     package typealias Completion = (Result<Socket, SystemError>) -> Void
 
@@ -49,7 +49,9 @@ package final class Connector {
             }
             watch = try loop.watch(socket.descriptor, for: .writable, handler: self)
             let deadline = loop.now.advanced(byMilliseconds: timeoutMilliseconds)
-            timer = loop.schedule(at: deadline) { self.complete(SystemError("connect \(self.address)", errno: .timedOut)) }
+            timer = loop.schedule(at: deadline) {
+                self.complete(SystemError("connect \(self.address)", errno: .timedOut))
+            }
         } catch {
             failure = error
             loop.atTurnEnd(self)

@@ -4,12 +4,12 @@ import Synchronization
 
 /// One thread that waits for descriptors, timers and work from other threads, and does one thing at a time.
 ///
-/// It is a serial executor: an actor whose `unownedExecutor` is a loop lives on its thread, and code that a loop calls may use
-/// `assumeIsolated`. Members under "on the loop" may only be called there and trap elsewhere.
+/// It is a serial executor: an actor whose `unownedExecutor` is a loop lives on its thread, and code that a loop calls
+/// may use `assumeIsolated`. Members under "on the loop" may only be called there and trap elsewhere.
 ///
-/// One turn: wait; descriptors that are ready (at most 256, each handler does a bounded amount); timers that are due (at most
-/// 1,024); work from other threads (at most 1,024 items, never what the same turn added); hooks; connections send what they
-/// have collected. What is left over is done in the next turn, before which the loop does not wait.
+/// One turn: wait; descriptors that are ready (at most 256, each handler does a bounded amount); timers that are due
+/// (at most 1,024); work from other threads (at most 1,024 items, never what the same turn added); hooks; connections
+/// send what they have collected. What is left over is done in the next turn, before which the loop does not wait.
 ///
 /// The thread keeps the loop alive until ``shutdown()``.
 package final class EventLoop: SerialExecutor, Sendable {
@@ -44,7 +44,8 @@ package final class EventLoop: SerialExecutor, Sendable {
 
     // MARK: From any thread
 
-    /// Has `work` run on the loop, in the order of submission, exactly once. Costs a system call only if the loop waits.
+    /// Has `work` run on the loop, in the order of submission, exactly once. Costs a system call only if the loop
+    /// waits.
     package func submit(_ work: @escaping @Sendable () -> Void) { add(.closure(work)) }
 
     /// Has `body` run on the loop and returns what it returns. Not cut short by cancellation.
@@ -62,10 +63,10 @@ package final class EventLoop: SerialExecutor, Sendable {
 
     /// Ends the loop after its current turn; may be called repeatedly and from the loop itself.
     ///
-    /// The loop then tells the handlers of all watched descriptors that they are abandoned (connections and listeners close
-    /// themselves), drops the timers without running them, runs the work that has come until then, and ends its thread. Work
-    /// submitted later is still run, one item at a time, on a short-lived thread that counts as the loop: an actor on an ended
-    /// loop keeps working, but nothing can be watched and no timer fires.
+    /// The loop then tells the handlers of all watched descriptors that they are abandoned (connections and listeners
+    /// close themselves), drops the timers without running them, runs the work that has come until then, and ends its
+    /// thread. Work submitted later is still run, one item at a time, on a short-lived thread that counts as the loop:
+    /// an actor on an ended loop keeps working, but nothing can be watched and no timer fires.
     package func shutdown() {
         perform(inbox.withLock { $0.stop() })
     }
@@ -136,8 +137,8 @@ package final class EventLoop: SerialExecutor, Sendable {
         state.watches.setInterest(of: token, to: interest)
     }
 
-    /// Ends a watch; the handler hears nothing more, not even of what the current turn has found already. Before the descriptor
-    /// is closed. A removed token does nothing.
+    /// Ends a watch; the handler hears nothing more, not even of what the current turn has found already. Before the
+    /// descriptor is closed. A removed token does nothing.
     package func remove(_ token: WatchToken) {
         let state = onLoop
         guard let entry = state.watches.remove(token) else { return }
@@ -155,7 +156,8 @@ package final class EventLoop: SerialExecutor, Sendable {
         onLoop.timers.cancel(token)
     }
 
-    /// Runs `hook` at the end of every turn, before connections send what they collected. Hooks run in the order they came.
+    /// Runs `hook` at the end of every turn, before connections send what they collected. Hooks run in the order they
+    /// came.
     @discardableResult
     package func beforeWaiting(_ hook: @escaping () -> Void) -> HookToken { onLoop.hooks.add(hook) }
 

@@ -3,9 +3,9 @@ import ConclaveSystem
 
 /// Accepts connections on a loop.
 ///
-/// When the process or the system has no descriptor left, connections that wait would make the loop spin: the listener then
-/// gives up a descriptor it holds in reserve to accept and close them, tells `onShortage`, and leaves the rest alone for
-/// ``pauseMilliseconds``. Connections that exist are served on.
+/// When the process or the system has no descriptor left, connections that wait would make the loop spin: the listener
+/// then gives up a descriptor it holds in reserve to accept and close them, tells `onShortage`, and leaves the rest
+/// alone for ``pauseMilliseconds``. Connections that exist are served on.
 package final class Listener {
     /// A connection came. The socket belongs to the callee.
     package typealias Acceptance = (_ socket: Socket, _ peer: SocketAddress?) -> Void
@@ -28,8 +28,8 @@ package final class Listener {
     /// Connections closed for want of descriptors.
     package private(set) var droppedCount = 0
 
-    /// Takes over a socket that listens, which it closes in the end; also if this throws. Called on the loop, as are the
-    /// callbacks.
+    /// Takes over a socket that listens, which it closes in the end; also if this throws. Called on the loop, as are
+    /// the callbacks.
     ///
     /// - Parameter acceptOne: for tests; the system's accept otherwise.
     package init(

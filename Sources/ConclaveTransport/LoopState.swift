@@ -131,8 +131,8 @@ final class ReceiveBuffer {
     }
 }
 
-/// Output buffers that are not in use, so that idle connections hold none and busy ones allocate none. Bounded: 64 buffers of
-/// at most 256 KiB.
+/// Output buffers that are not in use, so that idle connections hold none and busy ones allocate none. Bounded: 64
+/// buffers of at most 256 KiB.
 struct SpareBuffers {
     static let limit = 64
     static let largest = 256 << 10

@@ -8,8 +8,8 @@ package struct TimerToken: Hashable, Sendable {
 
 /// Timers ordered by deadline, those of one deadline in the order they were made.
 ///
-/// A binary heap of slots, where each slot knows its place in the heap: adding, cancelling and firing cost O(log n), and a
-/// cancelled timer leaves nothing behind. Storage is reused; at most 2^31 timers.
+/// A binary heap of slots, where each slot knows its place in the heap: adding, cancelling and firing cost O(log n),
+/// and a cancelled timer leaves nothing behind. Storage is reused; at most 2^31 timers.
 package struct TimerHeap<Payload> {
     private struct Slot {
         var generation: UInt32
@@ -58,7 +58,9 @@ package struct TimerHeap<Payload> {
     @discardableResult
     package mutating func cancel(_ token: TimerToken) -> Payload? {
         let index = Int(token.slot)
-        guard index < slots.count, slots[index].generation == token.generation, slots[index].place >= 0 else { return nil }
+        guard index < slots.count, slots[index].generation == token.generation, slots[index].place >= 0 else {
+            return nil
+        }
         return remove(at: slots[index].place)
     }
 

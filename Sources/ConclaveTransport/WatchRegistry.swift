@@ -1,7 +1,7 @@
 import ConclaveSystem
 
-/// Names one watched descriptor. Events for a token that was removed are dropped, even if the system reported them before the
-/// removal and the descriptor's number already belongs to another file.
+/// Names one watched descriptor. Events for a token that was removed are dropped, even if the system reported them
+/// before the removal and the descriptor's number already belongs to another file.
 package struct WatchToken: Hashable, Sendable {
     let slot: UInt32
     let generation: UInt32

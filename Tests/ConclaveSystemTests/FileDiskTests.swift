@@ -73,7 +73,9 @@ final class TemporaryDirectory {
         disk.close(try disk.create(path("a")))
         let file = try disk.open(path("a"))
         defer { disk.close(file) }
-        #expect(reason { try disk.write(file, ([1] as [UInt8]).span, at: 0) } == .other(errno: Errno.badDescriptor.rawValue))
+        #expect(
+            reason { try disk.write(file, ([1] as [UInt8]).span, at: 0) } == .other(errno: Errno.badDescriptor.rawValue)
+        )
     }
 
     @Test("Folders are made with those above, listed in order and told from files")

@@ -84,7 +84,8 @@ import Testing
     @Test("Signals reach all of a child's process group")
     func groups() async throws {
         // The shell waits for its own child, so it ends only if that is reached too.
-        let child = try ChildProcess(["sh", "-c", "trap 'wait; exit 9' TERM; sleep 100 & wait; exit 1"], ownGroup: true)
+        let child = try ChildProcess(
+            ["sh", "-c", "trap 'wait; exit 9' TERM; sleep 100 & wait; exit 1"], ownGroup: true)
         // Nothing tells when the trap is set; before that the signal simply ends the shell, which is right as well.
         #expect(child.signal(.terminate))
         let status = await child.wait()

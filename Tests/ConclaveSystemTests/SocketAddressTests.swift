@@ -5,9 +5,11 @@ import Testing
     @Test(
         "Numeric addresses are read and printed as people write them",
         arguments: [
-            ("127.0.0.1:2181", "127.0.0.1:2181"), ("0.0.0.0:0", "0.0.0.0:0"), ("255.255.255.255:65535", "255.255.255.255:65535"),
+            ("127.0.0.1:2181", "127.0.0.1:2181"), ("0.0.0.0:0", "0.0.0.0:0"),
+            ("255.255.255.255:65535", "255.255.255.255:65535"),
             ("[::1]:2181", "[::1]:2181"), ("[2001:db8::1]:2888", "[2001:db8::1]:2888"),
-            ("[1:0:0:2:0:0:0:3]:1", "[1:0:0:2::3]:1"), ("[1:0:2:3:4:5:6:7]:1", "[1:0:2:3:4:5:6:7]:1"), ("[::]:7", "[::]:7"),
+            ("[1:0:0:2:0:0:0:3]:1", "[1:0:0:2::3]:1"), ("[1:0:2:3:4:5:6:7]:1", "[1:0:2:3:4:5:6:7]:1"),
+            ("[::]:7", "[::]:7"),
             ("[::ffff:10.0.0.1]:9", "10.0.0.1:9"),
         ])
     func roundTrip(text: String, printed: String) throws {
@@ -19,8 +21,10 @@ import Testing
     @Test(
         "What is no numeric address with a port is refused",
         arguments: [
-            "", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1: 1", "127.1:1", "0x7f.0.0.1:1",
-            "1.2.3.4.5:1", "1.2.3.256:1", "01.2.3.4:1", "localhost:1", "::1:1", "[::1]", "[]:1", "[::g]:1", "[127.0.0.1:1",
+            "", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1: 1", "127.1:1",
+            "0x7f.0.0.1:1",
+            "1.2.3.4.5:1", "1.2.3.256:1", "01.2.3.4:1", "localhost:1", "::1:1", "[::1]", "[]:1", "[::g]:1",
+            "[127.0.0.1:1",
             "1.2.3.4\u{0}:1", "1.2.3.+4:1",
         ])
     func refused(text: String) { #expect(SocketAddress(text) == nil) }
@@ -61,7 +65,9 @@ import Testing
     func kinds() {
         #expect(SocketAddress.loopback(port: 1).isLoopback && SocketAddress.loopback6(port: 1).isLoopback)
         #expect(SocketAddress.ipv4(127, 9, 9, 9, port: 1).isLoopback)
-        #expect(!SocketAddress.any(port: 1).isLoopback && SocketAddress.any(port: 1).isAny && SocketAddress.any6(port: 1).isAny)
+        #expect(
+            !SocketAddress.any(port: 1).isLoopback && SocketAddress.any(port: 1).isAny
+                && SocketAddress.any6(port: 1).isAny)
     }
 
     @Test("The resolver takes numbers as they are and knows this machine")

@@ -72,10 +72,16 @@ func connectedPair() throws -> (client: Socket, server: Socket, listener: Socket
         let error = #expect(throws: SystemError.self) { try Socket.listen(on: address) }
         #expect(error?.errno == .addressInUse)
         listener.close()
+        // A port that is taken, so that nobody else can listen on it.
+        let deaf = try Socket.bound(to: .loopback(port: 0))
         let client = try Socket.stream(.ipv4)
-        defer { client.close() }
+        defer {
+            deaf.close()
+            client.close()
+        }
+        let nobody = try #require(deaf.localAddress)
         do throws(SystemError) {
-            #expect(try client.connect(to: address) == .inProgress)
+            #expect(try client.connect(to: nobody) == .inProgress)
             try waitUntil(.writable, client)
             try client.finishConnecting()
             Issue.record("connected to nobody")

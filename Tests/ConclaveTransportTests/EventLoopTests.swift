@@ -150,7 +150,8 @@ import Testing
                         log.append("told")
                         loop.remove(tokens.value[index])
                         loop.remove(tokens.value[1 - index])
-                        _ = try? loop.watch(quiet.descriptor, for: .readable, handler: Closures { _ in log.append("wrong") })
+                        _ = try? loop.watch(
+                            quiet.descriptor, for: .readable, handler: Closures { _ in log.append("wrong") })
                     }
                     tokens.value.append(try! loop.watch(socket.descriptor, for: .readable, handler: handler))
                 }

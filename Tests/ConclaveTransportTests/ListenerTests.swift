@@ -45,8 +45,11 @@ import Testing
                 listener.value.close()
                 listener.value.close()
             }
+            // Taken, so that nobody else can listen on it.
+            let deaf = try Socket.bound(to: address)
             let error = #expect(throws: SystemError.self) { _ = try Peer(connectingTo: address) }
             #expect(error?.errno == .connectionRefused)
+            deaf.close()
             peer.socket.close()
         }
     }
@@ -70,10 +73,13 @@ import Testing
             #expect(try peer.receive(1) == [5])
             peer.socket.close()
             await loop.perform {
-                Connector.connect(on: loop, to: address, timeoutMilliseconds: 1_000) { _ in Issue.record("called") }.cancel()
+                Connector.connect(on: loop, to: address, timeoutMilliseconds: 1_000) { _ in Issue.record("called") }
+                    .cancel()
                 listener.value.close()
             }
-            guard case .failure(let refused) = await connect(address, 60_000) else {
+            let deaf = try Socket.bound(to: .loopback(port: 0))
+            defer { deaf.close() }
+            guard case .failure(let refused) = await connect(try #require(deaf.localAddress), 60_000) else {
                 Issue.record("connected to nobody")
                 return
             }

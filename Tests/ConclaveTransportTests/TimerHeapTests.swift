@@ -51,7 +51,9 @@ import Testing
         #expect(heap.slotCount == 1)
     }
 
-    @Test("Any mixture of additions, cancellations and firings agrees with a sorted list", arguments: 0..<20 as Range<UInt64>)
+    @Test(
+        "Any mixture of additions, cancellations and firings agrees with a sorted list",
+        arguments: 0..<20 as Range<UInt64>)
     func model(seed: UInt64) {
         var random = SeededRandom(seed: seed)
         var heap = TimerHeap<Int>()

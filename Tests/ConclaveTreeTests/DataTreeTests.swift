@@ -340,6 +340,6 @@ import Testing
             one.apply(Int64(zxid), change)
             two.apply(Int64(zxid), change)
         }
-        #expect(TreeImage(one) == TreeImage(two))
+        #expect(TreeImage(one).differences(from: TreeImage(two)).isEmpty)
     }
 }

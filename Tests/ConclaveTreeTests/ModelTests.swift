@@ -14,7 +14,9 @@ import Testing
         var tree = DataTree(options: options)
         var model = TreeModel(extendedTypes: options.extendedTypes)
         var effects = TreeEffects()
+        var most = 0
         for step in 0..<600 {
+            most = max(most, tree.nodeCount)
             let transaction = generator.next()
             effects.removeAll()
             tree.apply(transaction, effects: &effects)
@@ -25,6 +27,7 @@ import Testing
                 guard compare(tree, model, "seed \(seed), step \(step)") else { return }
             }
         }
+        #expect(most > 25, "the history was too dull")
     }
 
     private func compare(_ tree: DataTree, _ model: TreeModel, _ place: Comment) -> Bool {

@@ -39,6 +39,24 @@ struct TreeImage: Equatable {
         }
     }
 
+    /// The first things in which another image differs, in words; empty for an equal one.
+    func differences(from other: TreeImage) -> [String] {
+        guard self != other else { return [] }
+        var found: [String] = []
+        for path in Set(nodes.keys).union(other.nodes.keys).sorted() where nodes[path] != other.nodes[path] {
+            found.append(
+                "\(path): \(String(describing: nodes[path])) instead of \(String(describing: other.nodes[path]))")
+        }
+        if sessions != other.sessions { found.append("sessions: \(sessions) instead of \(other.sessions)") }
+        if ephemerals != other.ephemerals { found.append("ephemerals: \(ephemerals) instead of \(other.ephemerals)") }
+        for (name, one, two) in [
+            ("digest", Int(digest), Int(other.digest)), ("nodes", nodeCount, other.nodeCount),
+            ("ephemeral nodes", ephemeralCount, other.ephemeralCount), ("bytes", dataSize, other.dataSize),
+            ("zxid", Int(lastProcessed.rawValue), Int(other.lastProcessed.rawValue)),
+        ] where one != two { found.append("\(name): \(one) instead of \(two)") }
+        return Array(found.prefix(5))
+    }
+
     /// The digest by its definition, from the nodes alone.
     var computedDigest: Int64 {
         var sum: UInt64 = 0
@@ -79,6 +97,12 @@ extension DataTree {
         var effects = TreeEffects()
         apply(Transaction(header: Make.header(zxid, session: session, time: time), change: change), effects: &effects)
         return effects.effects
+    }
+
+    /// Loads a node of a snapshot.
+    mutating func load(_ path: [UInt8], _ data: [UInt8]?, key: Int64 = -1, _ stat: StoredStat) -> Bool {
+        if let data { return loadNode(path: path.span, data: data.span, aclKey: key, stat: stat) }
+        return loadNode(path: path.span, data: nil, aclKey: key, stat: stat)
     }
 
     func stat(_ path: NodePath) -> Stat? { find(path).map { stat(of: $0) } }

@@ -22,7 +22,8 @@ struct TreeModel {
             ("/zookeeper/config", .readOnly, -1),
         ] as [(NodePath, [ACL], Int32)] {
             let stat = StoredStat(
-                czxid: .zero, mzxid: .zero, ctime: 0, mtime: 0, version: 0, childCreates: 0, aversion: aversion, owner: 0,
+                czxid: .zero, mzxid: .zero, ctime: 0, mtime: 0, version: 0, childCreates: 0, aversion: aversion,
+                owner: 0,
                 pzxid: .zero)
             nodes[path] = Node(stat: stat, data: [], acl: acl)
         }
@@ -144,7 +145,9 @@ struct TransactionGenerator {
     var zxid: Int64 = 0
     /// Includes paths that no node may have.
     var hostile = true
-    private let names = ["a", "b", "c", "dd", "zookeeper", "quota"]
+    /// Includes the nodes that the server itself needs.
+    var touchesBuiltIn = true
+    private let names = ["a", "b", "c", "dd", "e", "f", "g", "quota", "zookeeper"]
 
     init(seed: UInt64) { random = SeededRandom(seed: seed) }
 
@@ -152,10 +155,10 @@ struct TransactionGenerator {
 
     mutating func path() -> NodePath {
         if hostile, below(20) == 0 {
-            return ["", "/", "//", "a", "/a/", "//a", "/a//b", "/zookeeper", "/zookeeper/quota", "/./..", "/\u{0}"][below(11)]
+            return ["", "/", "//", "a", "/a/", "//a", "/a//b", "/./..", "/\u{0}"][below(9)]
         }
         var text = ""
-        for _ in 0...below(3) { text += "/" + (names.randomElement(using: &random) ?? "a") }
+        for _ in 0...below(1 + below(3)) { text += "/" + names[below(names.count - (touchesBuiltIn ? 0 : 1))] }
         return NodePath(text)
     }
 
@@ -187,17 +190,19 @@ struct TransactionGenerator {
     }
 
     private mutating func change() -> Change {
-        switch below(12) {
-        case 0..<5:
+        switch below(20) {
+        case 0..<13:
             let form: CreateChange.Form = [.create, .create, .create2, .container, .timeToLive][below(5)]
             return Make.create(
                 path(), data(), acl: acl(), form: form, ephemeral: below(3) == 0, creates: number(),
                 ttl: hostile && below(5) == 0 ? Int64(bitPattern: random.next()) : Int64(below(100)))
-        case 5, 6: return .delete(path: path())
-        case 7: return .deleteContainer(path: path())
-        case 8, 9: return .setData(path: path(), data: data(), version: number())
-        case 10: return .setACL(path: path(), acl: acl(), version: number())
-        default: return below(2) == 0 ? .check(path: path(), version: number()) : .reconfigure(path: path(), data: data(), version: -1)
+        case 13: return .delete(path: path())
+        case 14: return .deleteContainer(path: path())
+        case 15, 16: return .setData(path: path(), data: data(), version: number())
+        case 17, 18: return .setACL(path: path(), acl: acl(), version: number())
+        default:
+            return below(2) == 0
+                ? .check(path: path(), version: number()) : .reconfigure(path: path(), data: data(), version: -1)
         }
     }
 
@@ -205,14 +210,14 @@ struct TransactionGenerator {
         zxid += Int64(1 + below(3))
         let session = SessionID(rawValue: [0x1_0001, 0x1_0002, -3, .min, 0][below(hostile ? 5 : 3)])
         let change: Change
-        switch below(20) {
-        case 0: change = .createSession(timeoutMilliseconds: number())
-        case 1:
+        switch below(40) {
+        case 0, 1: change = .createSession(timeoutMilliseconds: number())
+        case 2:
             var paths: [NodePath] = []
             for _ in 0..<below(3) { paths.append(path()) }
             change = .closeSession(paths: below(4) == 0 ? nil : paths)
-        case 2: change = .error(code: number())
-        case 3, 4:
+        case 3: change = .error(code: number())
+        case 4..<8:
             var parts: [Change] = []
             for _ in 0..<below(5) { parts.append(self.change()) }
             if hostile, below(5) == 0 { parts.append(.error(code: 0)) }

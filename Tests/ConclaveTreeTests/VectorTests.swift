@@ -40,7 +40,7 @@ import Testing
         #expect(tree.lastProcessed == Zxid(rawValue: 0x15))
         let (expected, problems) = try Vectors.tree("snapshot.15", zxid: 0x15, options: options)
         #expect(problems.isEmpty)
-        #expect(TreeImage(tree) == TreeImage(expected))
+        #expect(TreeImage(tree).differences(from: TreeImage(expected)).isEmpty)
         #expect(tree.text("/zookeeper/quota/a/zookeeper_stats") == "count=3,bytes=6")
     }
 
@@ -67,7 +67,9 @@ import Testing
         #expect(effects.digestMismatch?.found == tree.digest)
         effects.removeAll()
         tree.apply(
-            Transaction(header: Make.header(2), change: .check(path: "/a", version: 1), digest: TreeDigest(version: 1, value: 7)),
+            Transaction(
+                header: Make.header(2), change: .check(path: "/a", version: 1), digest: TreeDigest(version: 1, value: 7)
+            ),
             effects: &effects)
         #expect(effects.isEmpty)
     }

@@ -47,13 +47,8 @@ enum Vectors {
         }
         for entry in try SnapshotCodec.readACLTable(from: &reader) { tree.loadACL(key: entry.key, acl: entry.acl) }
         while let node = try SnapshotCodec.readNode(from: &reader) {
-            let path = reader.bytes.span.extracting(node.path)
             let data = node.data.map { Array(reader.bytes[$0]) }
-            if let data {
-                _ = tree.loadNode(path: path, data: data.span, aclKey: node.aclKey, stat: node.stat)
-            } else {
-                _ = tree.loadNode(path: path, data: nil, aclKey: node.aclKey, stat: node.stat)
-            }
+            _ = tree.load(Array(reader.bytes[node.path]), data, key: node.aclKey, node.stat)
         }
         _ = try SnapshotCodec.readSeal(from: &reader)
         let digest = try SnapshotDigest(from: &reader)

@@ -1,6 +1,5 @@
 import ConclaveClient
 import ConclaveCore
-import Synchronization
 import Testing
 
 @testable import Recipes
@@ -41,10 +40,10 @@ struct LiveElectionTests {
                 }
             }
             let old = try await led.wait()
-            let terms = Mutex<[FencingToken]>([])
+            let terms = Shared<[FencingToken]>([])
             let successor = Task { [other = try await live.connect()] in
                 try await MasterElection(other, at: live.path).run { term in
-                    let count = terms.withLock { terms in
+                    let count = terms.change { terms in
                         terms.append(term.token)
                         return terms.count
                     }
@@ -57,7 +56,7 @@ struct LiveElectionTests {
             }
             try await Live.expire(leader)
             try await successor.value
-            let seen = terms.withLock { $0 }
+            let seen = terms.value
             #expect(seen.count == 3)
             #expect(([old] + seen) == ([old] + seen).sorted())
             await Live.poke(leader)
@@ -70,14 +69,14 @@ struct LiveElectionTests {
         struct Failure: Error {}
         try await Live.run { live in
             let election = MasterElection(try await live.connect(), at: live.path)
-            let count = Atomic(0)
+            let count = Shared(0)
             await #expect(throws: Failure.self) {
                 try await election.run { _ in
-                    if count.add(1, ordering: .relaxed).newValue == 3 { throw Failure() }
+                    if count.change({ count in count += 1; return count }) == 3 { throw Failure() }
                     return .competeAgain
                 }
             }
-            #expect(count.load(ordering: .relaxed) == 3)
+            #expect(count.value == 3)
             #expect(try await election.candidates().isEmpty)
         }
     }

@@ -11,8 +11,9 @@ import Testing
 struct LiveServer: SuiteTrait, TestScoping {
     @TaskLocal static var servers = ""
 
+    @concurrent
     func provideScope(
-        for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
+        for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         if let servers = ProcessInfo.processInfo.environment["CONCLAVE_TEST_SERVERS"] {
             return try await Self.$servers.withValue(servers) { try await function() }
@@ -57,8 +58,10 @@ final class Live: Sendable {
     }
 
     /// A new session.
-    func connect() async throws -> ZooKeeperClient {
-        let client = try await ZooKeeperClient.connect(to: LiveServer.servers)
+    func connect(
+        to servers: String = LiveServer.servers, options: ZooKeeperClient.Options = .init()
+    ) async throws -> ZooKeeperClient {
+        let client = try await ZooKeeperClient.connect(to: servers, options: options)
         clients.withLock { $0.append(client) }
         return client
     }
@@ -89,16 +92,31 @@ final class Live: Sendable {
 
     /// Returns when so many contenders are in the queue.
     static func waitUntil(_ count: Int, contendAt path: String, with client: ZooKeeperClient) async throws {
-        while true {
-            do {
-                let (children, change) = try await client.watchChildren(of: path)
-                if children.names.count(where: { ContenderName($0) != nil }) == count { return }
-                _ = try await change.fired()
-            } catch where error.code == .noNode {
-                let (stat, change) = try await client.watchExists(path)
-                if stat == nil { _ = try await change.fired() }
-            }
+        while let change = try await changeUnless(count, contendAt: path, with: client) {
+            _ = try await change.fired()
         }
+    }
+
+    private static func changeUnless(
+        _ count: Int, contendAt path: String, with client: ZooKeeperClient
+    ) async throws(ZooKeeperError) -> Watch? {
+        let parent = try await client.watchExists(path)
+        guard parent.stat != nil else { return parent.change }
+        let look = try await client.watchChildren(of: path)
+        return look.children.names.count(where: { ContenderName($0) != nil }) == count ? nil : look.change
+    }
+}
+
+/// Something that tasks of a test share.
+final class Shared<Value: Sendable>: Sendable {
+    private let state: Mutex<Value>
+
+    init(_ value: Value) { state = Mutex(value) }
+
+    var value: Value { state.withLock { $0 } }
+
+    func change<R: Sendable>(_ body: @Sendable (inout Value) -> R) -> R {
+        state.withLock { value in body(&value) }
     }
 }
 

@@ -1,6 +1,8 @@
 import ConclaveCore
 import ConclaveSession
 import ConclaveSystem
+import ConclaveTransport
+import Synchronization
 
 extension SessionShell {
     // MARK: Closing
@@ -37,8 +39,9 @@ extension SessionShell {
             observer.finish()
             return stream
         }
-        observer.onTermination = { [weak self] _ in
-            self?.state.withLock { _ = $0.observers.removeValue(forKey: number) }
+        // The circle through the table ends with the reader or with the session.
+        observer.onTermination = { _ in
+            self.state.withLock { _ = $0.observers.removeValue(forKey: number) }
         }
         return stream
     }

@@ -75,7 +75,7 @@ public struct SessionStates: AsyncSequence, Sendable {
         var base: AsyncStream<SessionState>.Iterator
 
         /// The next state; `nil` after the last one and when the task is cancelled.
-        public mutating func next() async -> SessionState? { await base.next() }
+        public mutating func next() async -> SessionState? { await base.next(isolation: #isolation) }
 
         /// The next state; `nil` after the last one and when the task is cancelled.
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(Never) -> SessionState? {

@@ -1,4 +1,4 @@
-public import ConclaveCore
+import ConclaveCore
 import ConclaveSystem
 
 extension ZooKeeperClient {

@@ -1,6 +1,7 @@
 import ConclaveCore
 import ConclaveSession
 import ConclaveWire
+import Synchronization
 
 extension SessionShell {
     /// The body of a request's answer, or the error that tells what was attempted and what became of it.

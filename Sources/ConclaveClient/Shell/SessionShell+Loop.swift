@@ -1,6 +1,7 @@
 import ConclaveCore
 import ConclaveSession
 import ConclaveSystem
+import Synchronization
 import ConclaveTransport
 
 /// The loop's part: what happens is told to the machine, and what it wants is done.

@@ -1,5 +1,7 @@
 import ConclaveSession
 import ConclaveSystem
+import ConclaveTransport
+import Synchronization
 
 extension SessionShell {
     /// So many times one sender sends what others have added meanwhile; then the loop goes on, so that nobody is kept for long.

@@ -46,13 +46,10 @@ final class DemoWorld: Sendable {
         return options
     }
 
-    /// Ends a client's session behind its back: another connection takes it over and closes it, as the server does with a
-    /// session that has expired.
-    func killSession(of client: ZooKeeperClient) async throws(ZooKeeperError) {
-        var options = Self.options
-        options.resume = client.ticket
-        let thief = try await ZooKeeperClient.connect(to: address, options: options)
-        await thief.close()
+    /// Ends a client's session behind its back.
+    func killSession(of client: ZooKeeperClient) async throws(ToolFailure) {
+        let port = state.withLock(\.server).port
+        try await SessionKiller.kill(client.ticket, at: .loopback(port: UInt16(clamping: port)))
     }
 
     /// Closes the sessions opened so far.

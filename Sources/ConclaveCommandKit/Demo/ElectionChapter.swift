@@ -67,7 +67,8 @@ struct ElectionChapter: Sendable {
                     try await Task.sleep(for: .milliseconds(10))
                 }
             }
-        } catch let error as ZooKeeperError where error.code == .holdLost {
+        } catch let error as ZooKeeperError where error.code == .holdLost || error.isSessionOver {
+            // Which of the two it is depends on what the body was doing at the moment.
             story.tell(name, story.red("stops") + ": \(error.message)")
         }
     }

@@ -156,7 +156,7 @@ package final class ForegroundProcess: Sendable {
             if low == 0 { return .exited(status >> 8 & 0xFF) }
             guard status & 0xFF == 0x7F else { return .signalled(low) }
             terminal?.takeBack()
-            kill(0, SIGSTOP)
+            JobControl.stop()
             terminal?.give(to: id)
             kill(-id, SIGCONT)
         }

@@ -20,6 +20,8 @@ package struct InteractiveShell {
         case finished(ShellSession.Outcome)
         case candidates([String], typed: String, range: Range<Int>, line: String)
         case interrupted
+        /// The terminal has another size, or the process goes on after it was stopped.
+        case terminalChanged
     }
 
     private let console: Console
@@ -33,7 +35,6 @@ package struct InteractiveShell {
     private var waitingKeys: [Key] = []
     private var running: Task<Void, Never>?
     private var prompt = LineEditor.Prompt("")
-    private var wasInterrupted = false
 
     package init(server: String, options: ZooKeeperClient.Options, context: ToolContext) {
         console = context.console
@@ -53,6 +54,9 @@ package struct InteractiveShell {
         defer { TerminalMode.restore() }
         let send = send
         try TerminalInput.start { send.yield(.bytes($0)) }
+        // Without them the line is drawn anew at the next key.
+        try? Signals.handle([.windowChanged, .resume]) { _ in send.yield(.terminalChanged) }
+        defer { Signals.restoreDefault([.windowChanged, .resume]) }
         return await context.interrupts.handled(by: { _ in send.yield(.interrupted) }) { await loop() }
     }
 
@@ -99,6 +103,11 @@ package struct InteractiveShell {
                 await complete(candidates, typed: typed, range: range)
             case .interrupted:
                 return await end(ExitCode.signal(SIGTERM))
+            case .terminalChanged:
+                // Whoever stopped the process may have changed the modes of the terminal.
+                TerminalMode.restore()
+                try? TerminalMode.makeRaw()
+                await redraw()
             }
         }
         return status
@@ -175,10 +184,8 @@ package struct InteractiveShell {
     private mutating func suspend() async {
         erase()
         TerminalMode.restore()
-        kill(0, SIGTSTP)
-        // Without the raw mode the shell goes on, with the terminal's own line editing.
-        try? TerminalMode.makeRaw()
-        await redraw()
+        JobControl.stop()
+        // The signal that lets it go on arrives as `terminalChanged`.
     }
 
     // MARK: Completion

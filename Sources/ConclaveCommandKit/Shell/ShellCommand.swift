@@ -25,7 +25,10 @@ package struct ShellCommand: Sendable {
     }
 
     package static let all: [ShellCommand] = [
-        .init("addWatch", "[-m mode] path", valued: ["m"], arguments: 1...1),
+        .init(
+            "addWatch",
+            "[-m mode] path # optional mode is one of [PERSISTENT, PERSISTENT_RECURSIVE] - default is PERSISTENT_RECURSIVE",
+            valued: ["m"], arguments: 1...1),
         .init("addauth", "scheme auth", arguments: 2...2, takesPath: false),
         .init("close", "", arguments: 0...0, takesPath: false),
         .init("config", "[-c] [-w] [-s]", flags: "cws", arguments: 0...0, takesPath: false),

@@ -14,8 +14,9 @@ package enum ShellErrorText {
         case .invalidACL: return "Acl is not valid : \(path)"
         case .quotaExceeded: return "Quota has exceeded : \(path)"
         case .notReadOnly: return "Not a read-only server: \(path)"
-        case .noWatcher: return "No such watcher for \(path)"
-        case .reconfigurationDisabled: return "Reconfig is disabled"
+        case .noWatcher: return "KeeperErrorCode = No such watcher for \(path)"
+        case .reconfigurationDisabled: return "KeeperErrorCode = Reconfig is disabled"
+        case .cancelled: return "Interrupted: \(error.message)"
         default: return error.description
         }
     }

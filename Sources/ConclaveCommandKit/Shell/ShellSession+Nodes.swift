@@ -115,17 +115,20 @@ extension ShellSession {
     /// Depth first, parents before their children; nodes that go meanwhile are passed over.
     private func listSubtree(_ path: String, _ client: ZooKeeperClient) async throws {
         var pending = [path]
-        var isFirst = true
         while let next = pending.popLast() {
             do {
                 let names = try await client.children(of: next).names
                 console.line(next)
-                pending.append(contentsOf: names.reversed().map { next == "/" ? "/" + $0 : next + "/" + $0 })
-            } catch where error.code == .noNode && !isFirst {
+                pending.append(contentsOf: Self.paths(of: names, below: next).reversed())
+            } catch {
                 // Somebody deleted it between its parent's listing and now.
+                guard error.code == .noNode, next != path else { throw error }
             }
-            isFirst = false
         }
+    }
+
+    private static func paths(of names: [String], below parent: String) -> [String] {
+        names.map { parent == "/" ? "/" + $0 : parent + "/" + $0 }
     }
 
     func stat(_ arguments: ShellArguments) async throws {
@@ -176,7 +179,7 @@ extension ShellSession {
         while let next = pending.popLast() {
             // Children first: the new list may forbid to read them.
             let names = try await client.children(of: next).names
-            pending.append(contentsOf: names.reversed().map { next == "/" ? "/" + $0 : next + "/" + $0 })
+            pending.append(contentsOf: Self.paths(of: names, below: next).reversed())
             let stat = try await client.setACL(of: next, to: acl, version: version)
             if arguments.has("s") { show(stat) }
         }

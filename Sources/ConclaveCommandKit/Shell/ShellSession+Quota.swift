@@ -12,7 +12,8 @@ extension ShellSession {
             console.line("Output quota for \(path) " + QuotaText(String(decoding: limits.bytes, as: UTF8.self)).text)
             let usage = try await client.data(at: "\(folder)/\(QuotaText.statsName)")
             console.line("Output stat for \(path) " + QuotaText(String(decoding: usage.bytes, as: UTF8.self)).text)
-        } catch where error.code == .noNode {
+        } catch {
+            guard error.code == .noNode else { throw error }
             console.errorLine("quota for \(path) does not exist.")
         }
     }
@@ -41,7 +42,8 @@ extension ShellSession {
             try await client.create(limitsPath, bytes)
             // The server counts what is there when this node appears.
             try await client.create("\(folder)/\(QuotaText.statsName)", Array("count=0,bytes=0".utf8))
-        } catch where error.code == .nodeExists {
+        } catch {
+            guard error.code == .nodeExists else { throw error }
             try await client.setData(at: limitsPath, to: bytes)
         }
     }
@@ -60,7 +62,8 @@ extension ShellSession {
             let names: [String]
             do {
                 names = try await client.children(of: QuotaText.folder(of: next)).names
-            } catch where error.code == .noNode {
+            } catch {
+                guard error.code == .noNode else { throw error }
                 continue
             }
             for name in names where name != QuotaText.limitsName && name != QuotaText.statsName {
@@ -91,7 +94,7 @@ extension ShellSession {
                 try await client.delete("\(folder)/\(QuotaText.statsName)")
                 try await removeEmptyFolders(from: folder, client)
             }
-        } catch where error.code == .noNode {
+        } catch let error as ZooKeeperError where error.code == .noNode {
             console.line("Quota does not exist for \(path)")
         }
     }
@@ -102,7 +105,8 @@ extension ShellSession {
         while let path = next, path.text != QuotaText.root {
             do {
                 try await client.delete(path.text)
-            } catch where error.code == .notEmpty || error.code == .noNode {
+            } catch {
+                guard error.code == .notEmpty || error.code == .noNode else { throw error }
                 return
             }
             next = path.parent

@@ -189,7 +189,11 @@ package actor ShellSession {
         } catch let error as ZooKeeperError {
             let path = command.takesPath ? words.dropFirst().first { $0.hasPrefix("/") } : nil
             console.errorLine(ShellErrorText.sentence(for: error, path: path))
-            return .status(error.code == .unreachable ? ExitCode.unreachable : ExitCode.failed)
+            switch error.code {
+            case .unreachable: return .status(ExitCode.unreachable)
+            case .cancelled: return .status(ExitCode.signal(2))
+            default: return .status(ExitCode.failed)
+            }
         } catch is CancellationError {
             console.errorLine("interrupted")
             return .status(ExitCode.signal(2))

@@ -88,7 +88,7 @@ package struct Tool: Sendable {
     }
 
     private func unknown(_ name: String) -> Int32 {
-        let names = commands.map(\.specification).filter { !$0.isHidden }.map(\.name)
+        let names = commands.map { $0.specification }.filter { !$0.isHidden }.map(\.name)
         let hint = NearestName.suggestion(for: name, among: names).map { "; did you mean \($0)?" } ?? ""
         context.console.errorLine("\(Self.name): unknown command \(name)\(hint)")
         context.console.errorLine("'\(Self.name) --help' lists the commands.")
@@ -107,7 +107,7 @@ package struct Tool: Sendable {
 
     private func overview(_ style: Style) -> String {
         HelpText.overview(
-            commands.map(\.specification), tool: Self.name, about: Self.about, style: style, width: context.console.width)
+            commands.map { $0.specification }, tool: Self.name, about: Self.about, style: style, width: context.console.width)
     }
 
     private func text(_ specification: CommandSpecification) -> String {

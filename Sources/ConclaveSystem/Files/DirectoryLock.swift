@@ -8,18 +8,19 @@ import Musl
 import Darwin
 #endif
 
-/// Keeps a second server away from a data directory: flock(2) on a file in it, which the system lets go when the process ends,
-/// however it ends.
+/// Keeps a second server away from a data directory: flock(2) on a file in it, which the system lets go when the
+/// process ends, however it ends.
 ///
-/// The file stays behind when the lock is gone; it holds the process id of its last owner, in digits. Do not delete it: two
-/// servers could then lock two files of the same name.
+/// The file stays behind when the lock is gone; it holds the process id of its last owner, in digits. Do not delete it:
+/// two servers could then lock two files of the same name.
 package final class DirectoryLock: Sendable {
     /// The name of the file.
     package static let fileName = "conclave.lock"
 
     /// Why there is no lock.
     package enum Failure: Error, Equatable, Sendable, CustomStringConvertible {
-        /// Another process, or another server in this one, uses the directory. The process id is `nil` if it cannot be known.
+        /// Another process, or another server in this one, uses the directory. The process id is `nil` if it cannot be
+        /// known.
         case inUse(directory: String, processID: Int32?)
         case system(SystemError)
 

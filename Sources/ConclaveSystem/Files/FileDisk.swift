@@ -98,7 +98,8 @@ package struct FileDisk: Disk, Sendable {
         var done = 0
         while done < count {
             let result = buffer.withUnsafeMutableBytes {
-                pread(file.descriptor.rawValue, $0.baseAddress! + start + done, count - done, off_t(offset) + off_t(done))
+                pread(
+                    file.descriptor.rawValue, $0.baseAddress! + start + done, count - done, off_t(offset) + off_t(done))
             }
             if result > 0 {
                 done += result
@@ -150,7 +151,8 @@ package struct FileDisk: Disk, Sendable {
         }
     }
 
-    /// fdatasync(2), which includes the file's size; fcntl(F_FULLFSYNC) on Darwin, where fsync(2) leaves the drive's cache alone
+    /// fdatasync(2), which includes the file's size; fcntl(F_FULLFSYNC) on Darwin, where fsync(2) leaves the drive's
+    /// cache alone
     package mutating func synchronize(_ file: File) throws(DiskError) {
         #if canImport(Darwin)
         while fcntl(file.descriptor.rawValue, F_FULLFSYNC) != 0 {

@@ -10,9 +10,9 @@ import Musl
 
 /// Linux: epoll(7), level triggered, with a timerfd(2) for deadlines.
 ///
-/// The time-out of epoll_wait(2) stands still while the machine is suspended; a timer descriptor on CLOCK_BOOTTIME does not, so
-/// a deadline that passed during a suspend is noticed at once afterwards. The timer is only set again when a deadline lies
-/// before the one it is set for, or when that has passed: most turns make no call for it.
+/// The time-out of epoll_wait(2) stands still while the machine is suspended; a timer descriptor on CLOCK_BOOTTIME does
+/// not, so a deadline that passed during a suspend is noticed at once afterwards. The timer is only set again when a
+/// deadline lies before the one it is set for, or when that has passed: most turns make no call for it.
 package struct Epoll: Poller, ~Copyable {
     private let poller: FileDescriptor
     private let timer: FileDescriptor
@@ -33,8 +33,8 @@ package struct Epoll: Poller, ~Copyable {
             let timer = try Self.checked(conclave_timerfd(), "timerfd_create", &opened)
             let waker = try EventWakeup()
             opened.append(waker.descriptor)
-            // Edge triggered, so that neither has to be read: the timer again after each time it is set, the eventfd after
-            // each write to it. Its counter would overflow after 2^64 - 1 signals.
+            // Edge triggered, so that neither has to be read: the timer again after each time it is set, the eventfd
+            // after each write to it. Its counter would overflow after 2^64 - 1 signals.
             let events = conclave_epoll_in | conclave_epoll_et
             try Self.control(poller, conclave_epoll_add, timer, events, Self.timerKey)
             try Self.control(poller, conclave_epoll_add, waker.descriptor, events, Self.wakeKey)
@@ -112,11 +112,11 @@ package struct Epoll: Poller, ~Copyable {
     package func event(at index: Int) -> PollEvent {
         precondition(index < eventCount, "epoll event \(index) of \(eventCount)")
         let event = events[index]
-        var readiness: Readiness = []
-        if event.events & conclave_epoll_in != 0 { readiness.insert(.readable) }
-        if event.events & conclave_epoll_out != 0 { readiness.insert(.writable) }
-        if event.events & (conclave_epoll_err | conclave_epoll_hup) != 0 { readiness.insert(.broken) }
-        return PollEvent(key: event.data.u64, readiness: readiness)
+        let bits: UInt8 =
+            (event.events & conclave_epoll_in != 0 ? Readiness.readable.rawValue : 0)
+            | (event.events & conclave_epoll_out != 0 ? Readiness.writable.rawValue : 0)
+            | (event.events & (conclave_epoll_err | conclave_epoll_hup) != 0 ? Readiness.broken.rawValue : 0)
+        return PollEvent(key: event.data.u64, readiness: Readiness(rawValue: bits))
     }
 
     package func close() {

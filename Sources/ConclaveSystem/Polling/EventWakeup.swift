@@ -27,7 +27,8 @@ package struct EventWakeup: Sendable {
     /// Becomes readable after ``signal()``.
     package var descriptor: FileDescriptor { readEnd }
 
-    /// Makes the descriptor readable. Any thread, any number of times; many signals are one. No allocation, one system call.
+    /// Makes the descriptor readable. Any thread, any number of times; many signals are one. No allocation, one system
+    /// call.
     package func signal() {
         var one: UInt64 = 1
         // It fails only when the counter or pipe is full, and then it is readable already.
@@ -37,7 +38,8 @@ package struct EventWakeup: Sendable {
     /// Makes the descriptor unreadable again.
     package func clear() {
         withUnsafeTemporaryAllocation(byteCount: 512, alignment: 8) { buffer in
-            // An eventfd is empty after one read; a pipe may hold more, but then it stays readable and this is called again.
+            // An eventfd is empty after one read; a pipe may hold more, but then it stays readable and this is called
+            // again.
             _ = readEnd.read(into: buffer)
         }
     }

@@ -4,8 +4,8 @@ import Darwin
 
 /// Darwin: kqueue(2), level triggered, with one filter for each direction.
 ///
-/// The time-out of kevent(2) stands still while the machine is suspended; so no wait is longer than a second, and a deadline
-/// that passed during a suspend is noticed within that time afterwards.
+/// The time-out of kevent(2) stands still while the machine is suspended; so no wait is longer than a second, and a
+/// deadline that passed during a suspend is noticed within that time afterwards.
 package struct Kqueue: Poller, ~Copyable {
     private let queue: FileDescriptor
     package let waker: EventWakeup

@@ -25,8 +25,8 @@ package enum ExitStatus: Equatable, Sendable {
 
 /// A child process: posix_spawnp(3), waited for by a thread of its own.
 ///
-/// It inherits standard input, output and error and the working directory, and no other descriptor that Conclave opened; all
-/// signals have their default action and none is blocked.
+/// It inherits standard input, output and error and the working directory, and no other descriptor that Conclave
+/// opened; all signals have their default action and none is blocked.
 package final class ChildProcess: Sendable {
     private struct State {
         var status: ExitStatus?
@@ -42,8 +42,8 @@ package final class ChildProcess: Sendable {
     ///
     /// - Parameter arguments: the program first, never empty.
     /// - Parameter environment: added to this process's own, replacing what bears the same name; `nil` removes.
-    /// - Parameter ownGroup: makes a process group, so that ``signal(_:)`` reaches what the child starts in turn. Not for programs
-    ///   that read from a terminal: the system stops a background group that does.
+    /// - Parameter ownGroup: makes a process group, so that ``signal(_:)`` reaches what the child starts in turn. Not
+    ///   for programs that read from a terminal: the system stops a background group that does.
     package init(
         _ arguments: [String], environment: [String: String?] = [:], ownGroup: Bool = false
     ) throws(SystemError) {

@@ -36,14 +36,15 @@ package struct Signal: RawRepresentable, Hashable, Sendable, CustomStringConvert
 
 /// Signals of the process: a handler set by sigaction(2) writes to a pipe, and a thread reads it and calls back.
 ///
-/// The pipe trick works whatever threads exist already and leaves no signal blocked, so that child processes inherit nothing
-/// odd. For command-line tools; a library must not use it.
+/// The pipe trick works whatever threads exist already and leaves no signal blocked, so that child processes inherit
+/// nothing odd. For command-line tools; a library must not use it.
 package enum Signals {
-    /// signal(SIGPIPE, SIG_IGN): writing to a pipe whose reader has gone fails with EPIPE instead of ending the process.
+    /// signal(SIGPIPE, SIG_IGN): writing to a pipe whose reader has gone fails with EPIPE instead of ending the
+    /// process.
     package static func ignoreBrokenPipe() { signal(SIGPIPE, SIG_IGN) }
 
-    /// Calls `handler` for each of these signals, one at a time, on a thread of its own. Later calls for the same signal replace
-    /// earlier ones. Signals of one kind that come close together may be told once.
+    /// Calls `handler` for each of these signals, one at a time, on a thread of its own. Later calls for the same
+    /// signal replace earlier ones. Signals of one kind that come close together may be told once.
     package static func handle(
         _ signals: [Signal], with handler: @escaping @Sendable (Signal) -> Void
     ) throws(SystemError) {
@@ -125,8 +126,8 @@ package enum Signals {
 /// Where the signal handler writes. Set once, before the handler can run.
 nonisolated(unsafe) private var pipeWriteEnd: Int32 = -1
 
-/// Runs between any two instructions of any thread: it may only make calls that the system allows there, and must leave errno
-/// as it was. A full pipe drops the signal; 64 KiB of others are then waiting to be told.
+/// Runs between any two instructions of any thread: it may only make calls that the system allows there, and must leave
+/// errno as it was. A full pipe drops the signal; 64 KiB of others are then waiting to be told.
 private func writeToPipe(_ number: Int32) {
     let saved = errno
     var byte = UInt8(truncatingIfNeeded: number)

@@ -15,7 +15,8 @@ package enum Resolver {
         package var description: String { host + ": " + message }
     }
 
-    /// All stream addresses of a host in the system's order of preference, without repetitions. Numbers are taken as they are.
+    /// All stream addresses of a host in the system's order of preference, without repetitions. Numbers are taken as
+    /// they are.
     ///
     /// Blocks, possibly for many seconds: never call it on an event loop or in a task.
     package static func resolve(host: String, port: UInt16) throws(Failure) -> [SocketAddress] {
@@ -49,8 +50,8 @@ package enum Resolver {
         return addresses
     }
 
-    /// ``resolve(host:port:)`` on a thread of its own; `completion` is called there, once. Numbers and failures to start the
-    /// thread are answered before this returns.
+    /// ``resolve(host:port:)`` on a thread of its own; `completion` is called there, once. Numbers and failures to
+    /// start the thread are answered before this returns.
     package static func resolveAside(
         host: String, port: UInt16, completion: @escaping @Sendable (Result<[SocketAddress], Failure>) -> Void
     ) {

@@ -31,7 +31,8 @@ extension Socket {
         return result
     }
 
-    /// send(2), once, repeated when interrupted; no SIGPIPE. Any thread may call it; calls at the same time may interleave.
+    /// send(2), once, repeated when interrupted; no SIGPIPE. Any thread may call it; calls at the same time may
+    /// interleave.
     package func send(_ bytes: UnsafeRawBufferPointer) -> TransferResult {
         while true {
             #if canImport(Darwin)
@@ -79,9 +80,11 @@ extension Socket {
         try setOption(Self.tcpLevel, TCP_NODELAY, isOn ? 1 : 0, "TCP_NODELAY")
     }
 
-    /// SO_KEEPALIVE, and after how many seconds of silence the first probe goes out, how far apart they are and how many may
-    /// stay without an answer.
-    package func setKeepAlive(idleSeconds: Int32 = 60, intervalSeconds: Int32 = 10, count: Int32 = 6) throws(SystemError) {
+    /// SO_KEEPALIVE, and after how many seconds of silence the first probe goes out, how far apart they are and how
+    /// many may stay without an answer.
+    package func setKeepAlive(idleSeconds: Int32 = 60, intervalSeconds: Int32 = 10, count: Int32 = 6)
+        throws(SystemError)
+    {
         try setOption(SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE")
         #if canImport(Darwin)
         try setOption(Self.tcpLevel, TCP_KEEPALIVE, idleSeconds, "TCP_KEEPALIVE")

@@ -71,13 +71,10 @@ package struct Socket: Hashable, Sendable {
         return pair
     }
 
-    /// socket(2), bind(2) and listen(2) in one: reuses addresses in TIME_WAIT; port 0 lets the system choose.
+    /// socket(2) and bind(2): has a local address, reused if it is in TIME_WAIT; port 0 lets the system choose.
     ///
-    /// - Parameter backlog: connections that may wait to be accepted; the system cuts it to its own limit.
     /// - Parameter onlyIPv6: whether a listener on `[::]` leaves IPv4 alone.
-    package static func listen(
-        on address: SocketAddress, backlog: Int32 = 1024, onlyIPv6: Bool = false
-    ) throws(SystemError) -> Socket {
+    package static func bound(to address: SocketAddress, onlyIPv6: Bool = false) throws(SystemError) -> Socket {
         let made = try stream(address.family)
         do throws(SystemError) {
             try made.setOption(SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR")
@@ -88,12 +85,26 @@ package struct Socket: Hashable, Sendable {
             guard address.withSystemAddress({ bind(number, $0, $1) }) == 0 else {
                 throw SystemError("bind \(address)")
             }
-            guard systemListen(number, backlog) == 0 else { throw SystemError("listen \(address)") }
             return made
         } catch {
             made.close()
             throw error
         }
+    }
+
+    /// ``bound(to:onlyIPv6:)`` and listen(2).
+    ///
+    /// - Parameter backlog: connections that may wait to be accepted; the system cuts it to its own limit.
+    package static func listen(
+        on address: SocketAddress, backlog: Int32 = 1024, onlyIPv6: Bool = false
+    ) throws(SystemError) -> Socket {
+        let made = try bound(to: address, onlyIPv6: onlyIPv6)
+        guard systemListen(made.descriptor.rawValue, backlog) == 0 else {
+            let error = SystemError("listen \(address)")
+            made.close()
+            throw error
+        }
+        return made
     }
 
     /// connect(2), without waiting.
@@ -107,7 +118,8 @@ package struct Socket: Hashable, Sendable {
         }
     }
 
-    /// getsockopt(SO_ERROR): how the attempt ended, once the socket is writable. Throws what a blocking connect would have.
+    /// getsockopt(SO_ERROR): how the attempt ended, once the socket is writable. Throws what a blocking connect would
+    /// have.
     package func finishConnecting() throws(SystemError) {
         let errno = pendingError
         guard errno.rawValue == 0 else { throw SystemError("connect", errno: errno) }

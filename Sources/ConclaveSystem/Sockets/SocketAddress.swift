@@ -8,8 +8,8 @@ import Darwin
 
 /// An IPv4 or IPv6 address with a port: sockaddr_in and sockaddr_in6 as a value.
 ///
-/// An IPv4 address that arrives wrapped in IPv6 (`::ffff:a.b.c.d`, from a listener for both families) becomes plain IPv4, so
-/// that the same client looks the same through every listener.
+/// An IPv4 address that arrives wrapped in IPv6 (`::ffff:a.b.c.d`, from a listener for both families) becomes plain
+/// IPv4, so that the same client looks the same through every listener.
 package struct SocketAddress: Hashable, Sendable {
     package enum Family: Hashable, Sendable {
         case ipv4
@@ -99,7 +99,8 @@ extension SocketAddress {
         self.init(host: host, port: port)
     }
 
-    /// Cuts `host:port` at the colon before the port; IPv6 addresses stand in brackets. `nil` if there is no valid port.
+    /// Cuts `host:port` at the colon before the port; IPv6 addresses stand in brackets. `nil` if there is no valid
+    /// port.
     package static func split(_ text: some StringProtocol) -> (host: String, port: UInt16)? {
         guard let colon = text.lastIndex(of: ":") else { return nil }
         let digits = text[text.index(after: colon)...]
@@ -118,7 +119,8 @@ extension SocketAddress {
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 4
             && parts.allSatisfy { part in
-                part.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } && UInt8(part) != nil && (part.count == 1 || part.first != "0")
+                part.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } && UInt8(part) != nil
+                    && (part.count == 1 || part.first != "0")
             }
     }
 }
@@ -140,8 +142,8 @@ extension SocketAddress: CustomStringConvertible {
         }
     }
 
-    /// The address without its port as Java's getHostAddress prints it: IPv6 with all eight groups (`0:0:0:0:0:0:0:1`). The
-    /// field's tools and the `ip` scheme of access lists compare this text.
+    /// The address without its port as Java's getHostAddress prints it: IPv6 with all eight groups (`0:0:0:0:0:0:0:1`).
+    /// The field's tools and the `ip` scheme of access lists compare this text.
     package var javaHost: String {
         switch family {
         case .ipv4: host

@@ -11,7 +11,8 @@ import Darwin
 
 /// A terminal's modes: tcsetattr(3).
 package enum TerminalMode {
-    /// The width and height of a terminal in characters: ioctl(TIOCGWINSZ). `nil` if the descriptor is none, or does not know.
+    /// The width and height of a terminal in characters: ioctl(TIOCGWINSZ). `nil` if the descriptor is none, or does
+    /// not know.
     package static func windowSize(
         of descriptor: FileDescriptor = .standardOutput
     ) -> (columns: Int, rows: Int)? {
@@ -21,8 +22,8 @@ package enum TerminalMode {
         return (Int(columns), Int(rows))
     }
 
-    /// Switches a terminal to raw mode: every key at once, nothing echoed, no signals from keys. Output stays as it is, so that
-    /// a line feed still begins a line. Nothing happens if it is raw already.
+    /// Switches a terminal to raw mode: every key at once, nothing echoed, no signals from keys. Output stays as it is,
+    /// so that a line feed still begins a line. Nothing happens if it is raw already.
     ///
     /// ``restore()`` is called when the process exits; a program that ends by a signal must call it from its handler.
     package static func makeRaw(_ descriptor: FileDescriptor = .standardInput) throws(SystemError) {

@@ -21,7 +21,8 @@ package enum AccessControl {
     /// The list as it is stored: duplicates gone, `auth` replaced by the connection's own identities.
     ///
     /// - Parameter schemes: those that may stand in a list besides `world` and `auth`.
-    /// - Returns: `nil` for a list that is empty or not valid, or that says `auth` on a connection that has not authenticated.
+    /// - Returns: `nil` for a list that is empty or not valid, or that says `auth` on a connection that has not
+    ///   authenticated.
     package static func normalise(
         _ acl: [ACL], identities: [Identity], schemes: [Scheme] = Scheme.standard
     ) -> [ACL]? {

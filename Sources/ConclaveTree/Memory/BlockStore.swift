@@ -6,9 +6,9 @@
 /// bits 30-12  page                            30-0: its number
 /// bits 11-0   offset in units of 8 bytes
 /// ```
-/// Sizes grow by 8 bytes up to 256 and by an eighth of the next power of two up to 4096. A page holds blocks of one size; a
-/// page without a block in use is given back, so a tree that changes its habits does not keep both. Copies share pages until
-/// one of them writes.
+/// Sizes grow by 8 bytes up to 256 and by an eighth of the next power of two up to 4096. A page holds blocks of one
+/// size; a page without a block in use is given back, so a tree that changes its habits does not keep both. Copies
+/// share pages until one of them writes.
 struct BlockStore: Sendable {
     /// No block; what stands for no bytes at all.
     static let none = UInt32.max

@@ -1,4 +1,5 @@
-/// An array that grows by chunks of a fixed number of elements: growing copies nothing and leaves at most one chunk unused.
+/// An array that grows by chunks of a fixed number of elements: growing copies nothing and leaves at most one chunk
+/// unused.
 ///
 /// Copies share chunks until one of them writes.
 struct ChunkedArray<Element: Sendable>: Sendable {

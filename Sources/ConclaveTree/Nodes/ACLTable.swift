@@ -2,12 +2,13 @@ import ConclaveCore
 
 /// The distinct access control lists of a tree, counted by the nodes that bear them.
 ///
-/// Slot 0 is the list that is open to the world: its key is -1 and snapshots leave it out. Other keys count up from 1 and go
-/// on behind the largest one loaded.
+/// Slot 0 is the list that is open to the world: its key is -1 and snapshots leave it out. Other keys count up from 1
+/// and go on behind the largest one loaded.
 struct ACLTable: Sendable {
     static let open: UInt32 = 0
     static let openKey: Int64 = -1
-    /// What a key without a list stands for until a create or setACL is replayed: nobody but the super user may do anything.
+    /// What a key without a list stands for until a create or setACL is replayed: nobody but the super user may do
+    /// anything.
     static let locked = [ACL([], for: .anyone)]
 
     private struct Slot: Sendable {

@@ -2,9 +2,9 @@ import ConclaveCore
 
 /// The one way in which a tree changes.
 ///
-/// Total: whatever a transaction says, applying it neither throws nor traps. Transactions have been validated when they were
-/// made; what does not fit is the past of a fuzzy snapshot, where the rules below lead to the same tree in the end, or damage,
-/// where the same nothing happens on every replica.
+/// Total: whatever a transaction says, applying it neither throws nor traps. Transactions have been validated when they
+/// were made; what does not fit is the past of a fuzzy snapshot, where the rules below lead to the same tree in the
+/// end, or damage, where the same nothing happens on every replica.
 /// Source: transactions-and-storage, section 1.1; ZOOKEEPER-1046, -3125, -3127, -4846.
 extension DataTree {
     /// Applies a transaction and appends what others must hear to `effects`.
@@ -73,8 +73,8 @@ extension DataTree {
         effects.record(.created(create.path, acl: closedACL(of: slot), parentACL: closedACL(of: parent)))
     }
 
-    /// The node that a new node at a path goes under. Nothing but `/a/b` has one: with an empty name or an empty component
-    /// two paths could mean one node.
+    /// The node that a new node at a path goes under. Nothing but `/a/b` has one: with an empty name or an empty
+    /// component two paths could mean one node.
     private mutating func parentSlot(of path: Span<UInt8>) -> UInt32? {
         let nameStart = Self.nameStart(of: path)
         guard nameStart > 0, nameStart < path.count else { return nil }
@@ -113,7 +113,8 @@ extension DataTree {
         let bytes = path.utf8.span
         guard let parent = parentSlot(of: bytes) else { return }
         // Even if the node is gone already: whoever sets watches again must see that a child went (ZOOKEEPER-3125).
-        advanceChildZxid(of: parent, zxid, isCounted: Self.isCounted(bytes.extracting(0..<(Self.nameStart(of: bytes) - 1))))
+        advanceChildZxid(
+            of: parent, zxid, isCounted: Self.isCounted(bytes.extracting(0..<(Self.nameStart(of: bytes) - 1))))
         guard let slot = lookUp(bytes, UInt32(truncatingIfNeeded: hash(bytes))) else { return }
         if childCount(of: NodeIndex(rawValue: slot)) > 0 { deleteDescendants(of: slot, zxid, &effects) }
         deleteLeaf(slot, path, &effects)

@@ -10,8 +10,8 @@ package enum LoadProblem: Equatable, Sendable {
     case unplacedNodes(Int)
     /// The digest in the file is not that of the nodes in it.
     case digestMismatch(expected: Int64, found: Int64)
-    /// Nodes whose owner is a time to live, while extended types are off: they would belong to sessions that do not exist and
-    /// be removed. To be refused.
+    /// Nodes whose owner is a time to live, while extended types are off: they would belong to sessions that do not
+    /// exist and be removed. To be refused.
     case timeToLiveNodesWithoutExtendedTypes(Int)
 }
 
@@ -63,7 +63,8 @@ extension DataTree {
 
     /// Takes one node; parents must come before their children. The root's path is empty.
     ///
-    /// - Returns: `false` if the node cannot be placed: its parent is missing, it stands there already, or its path is none.
+    /// - Returns: `false` if the node cannot be placed: its parent is missing, it stands there already, or its path is
+    ///   none.
     package mutating func loadNode(
         path: Span<UInt8>, data: Span<UInt8>?, aclKey: Int64, stat: StoredStat
     ) -> Bool {
@@ -133,8 +134,8 @@ extension DataTree {
     ///
     /// - Parameters:
     ///   - zxid: the last transaction in the snapshot, by the name of its file.
-    ///   - digest: the digest in the file and the zxid that it belongs to. One that belongs to a later zxid makes the snapshot
-    ///     a fuzzy one: comparisons rest until that transaction has been replayed.
+    ///   - digest: the digest in the file and the zxid that it belongs to. One that belongs to a later zxid makes the
+    ///     snapshot a fuzzy one: comparisons rest until that transaction has been replayed.
     package mutating func finishLoading(zxid: Zxid, digest: (zxid: Zxid, digest: TreeDigest)?) -> [LoadProblem] {
         lastProcessed = zxid
         let state = loading ?? LoadingState()

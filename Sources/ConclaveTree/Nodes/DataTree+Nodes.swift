@@ -20,7 +20,8 @@ extension DataTree {
                 path, pathHash, under: parent, data: Span(), dataBytes: -1, acl: acl, stat: stat)
         }
         return insert(
-            path, pathHash, under: parent, data: data.span, dataBytes: Int32(clamping: data.count), acl: acl, stat: stat)
+            path, pathHash, under: parent, data: data.span, dataBytes: Int32(clamping: data.count), acl: acl, stat: stat
+        )
     }
 
     @discardableResult
@@ -127,8 +128,8 @@ extension DataTree {
         if sides[side].childCount == 0, isExpiring(parent) { addMember(parent) }
     }
 
-    /// Whether the node is a container or has a time to live: one whose owner keeps it among its members only while it has
-    /// no children.
+    /// Whether the node is a container or has a time to live: one whose owner keeps it among its members only while it
+    /// has no children.
     private func isExpiring(_ slot: UInt32) -> Bool {
         switch owners.kind(nodes[slot].owner) {
         case .container, .timeToLive: true

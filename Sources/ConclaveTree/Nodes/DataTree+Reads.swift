@@ -139,8 +139,8 @@ extension DataTree {
     /// The sessions that own nodes, sorted.
     package var sessionsWithEphemerals: [SessionID] { owners.sessions }
 
-    /// The sessions that own nodes but are not open, sorted: what is left of sessions that ended while a fuzzy snapshot was
-    /// written. A leader closes them (ZOOKEEPER-1367).
+    /// The sessions that own nodes but are not open, sorted: what is left of sessions that ended while a fuzzy snapshot
+    /// was written. A leader closes them (ZOOKEEPER-1367).
     package func ownersWithoutSession() -> [SessionID] { owners.sessions.filter { sessions[$0] == nil } }
 
     /// Containers and TTL nodes that may be removed now, sorted by path.

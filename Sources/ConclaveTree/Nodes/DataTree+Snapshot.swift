@@ -8,6 +8,13 @@ package struct SnapshotNode: Equatable, Sendable {
     package let data: ArraySlice<UInt8>?
     package let aclKey: Int64
     package let stat: StoredStat
+
+    package init(path: [UInt8], data: ArraySlice<UInt8>?, aclKey: Int64, stat: StoredStat) {
+        self.path = path
+        self.data = data
+        self.aclKey = aclKey
+        self.stat = stat
+    }
 }
 
 /// What stands in front of the nodes of a snapshot and behind them.
@@ -17,8 +24,8 @@ package struct SnapshotPlan: Sendable {
     package let acls: [(key: Int64, acl: [ACL])]
     /// The digest of the tree at ``digestZxid``; `nil` while digests are off.
     package let digest: TreeDigest?
-    /// ``zxid``, unless the tree was loaded from a fuzzy snapshot and has not reached the end of the fuzzy stretch: then this
-    /// snapshot is fuzzy too, up to here.
+    /// ``zxid``, unless the tree was loaded from a fuzzy snapshot and has not reached the end of the fuzzy stretch:
+    /// then this snapshot is fuzzy too, up to here.
     package let digestZxid: Zxid
     package let nodeCount: Int
     private let sessionTable: [SessionID: Int32]
@@ -82,8 +89,8 @@ struct SnapshotProgress: Sendable {
 
 /// Snapshots that are exact at one zxid although the tree goes on changing (DESIGN D7).
 ///
-/// Slots are written in their order, a slice at a time; a node that is about to change before its turn is saved first, with
-/// whatever above it has not been written, so that parents always come before children.
+/// Slots are written in their order, a slice at a time; a node that is about to change before its turn is saved first,
+/// with whatever above it has not been written, so that parents always come before children.
 extension DataTree {
     package var isSnapshotting: Bool { snapshot.slotCount > 0 }
 
@@ -174,7 +181,8 @@ extension DataTree {
 
     private func snapshotNode(_ slot: UInt32, path: [UInt8]) -> SnapshotNode {
         let index = NodeIndex(rawValue: slot)
-        return SnapshotNode(path: path, data: dataSlice(of: slot), aclKey: aclKey(of: index), stat: storedStat(of: index))
+        return SnapshotNode(
+            path: path, data: dataSlice(of: slot), aclKey: aclKey(of: index), stat: storedStat(of: index))
     }
 
     /// What the node takes in a snapshot file.

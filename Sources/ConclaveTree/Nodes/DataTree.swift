@@ -14,9 +14,9 @@ package struct TreeOptions: Sendable {
 
 /// The znodes, sessions, ephemerals and quotas of one server: the state that transactions change.
 ///
-/// The one way to change it is ``apply(_:effects:)``, which cannot fail (DESIGN D6). Nodes are numbered slots; paths are
-/// found by a hash of their bytes and proven by walking up the parents, so no path is stored whole. Reads allocate nothing.
-/// A copy is cheap and shares memory until one side is written.
+/// The one way to change it is ``apply(_:effects:)``, which cannot fail (DESIGN D6). Nodes are numbered slots; paths
+/// are found by a hash of their bytes and proven by walking up the parents, so no path is stored whole. Reads allocate
+/// nothing. A copy is cheap and shares memory until one side is written.
 package struct DataTree: Sendable {
     static let root: UInt32 = 0
     static let slash = UInt8(ascii: "/")

@@ -10,8 +10,8 @@ package struct NodeIndex: Hashable, Sendable {
 
 /// What every node takes: 56 bytes. Name and data lie in the ``BlockStore``.
 ///
-/// A node that was never changed after its create and never had children needs nothing else: its mzxid and pzxid are its
-/// czxid, its mtime its ctime, its versions 0. Everything that differs is in a ``SideRecord``.
+/// A node that was never changed after its create and never had children needs nothing else: its mzxid and pzxid are
+/// its czxid, its mtime its ctime, its versions 0. Everything that differs is in a ``SideRecord``.
 struct NodeRecord: Sendable {
     static let none = UInt32.max
     /// In ``parent`` of a slot without a node; ``next`` names the next such slot.

@@ -2,8 +2,8 @@ import ConclaveCore
 
 /// The distinct values of the stored owner field, and which nodes bear them.
 ///
-/// Members are kept for sessions (every node), and for containers and each time to live (nodes without children: those that
-/// may have to go). Their order follows from the history of the tree alone.
+/// Members are kept for sessions (every node), and for containers and each time to live (nodes without children: those
+/// that may have to go). Their order follows from the history of the tree alone.
 struct OwnerTable: Sendable {
     /// The slot of nodes without an owner; it keeps no members.
     static let persistent: UInt32 = 0

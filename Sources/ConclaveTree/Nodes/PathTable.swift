@@ -1,7 +1,8 @@
 /// The table by which paths are found: hashes of paths with the nodes that bear them, in buckets of seven.
 ///
-/// Linear hashing: the table grows by one bucket at a time, so that growing never stalls. An entry holds the hash itself, so
-/// that neither growing nor a miss has to look at nodes; whoever looks up compares the paths of the nodes offered.
+/// Linear hashing: the table grows by one bucket at a time, so that growing never stalls. An entry holds the hash
+/// itself, so that neither growing nor a miss has to look at nodes; whoever looks up compares the paths of the nodes
+/// offered.
 /// ```
 /// bucket: 8 words of 64 bits
 ///   0...6   hash in the upper half, node in the lower; all ones: empty, and so are those behind it

@@ -31,10 +31,9 @@ package struct QuotaLimits: Equatable, Sendable {
     package init(parsing text: some Collection<UInt8>) {
         for piece in text.split(whereSeparator: { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: ";") }) {
             let parts = piece.split(separator: UInt8(ascii: "="), omittingEmptySubsequences: false)
-            guard let key = parts.first, !key.isEmpty else { continue }
-            let digits = parts.count > 1 ? Array(parts[1]) : []
-            guard let value = digits.isEmpty ? -1 : Int64(String(decoding: digits, as: UTF8.self)) else { continue }
-            set(Array(key), value)
+            guard parts.count > 1, !parts[0].isEmpty else { continue }
+            guard let value = parts[1].isEmpty ? -1 : Int64(String(decoding: parts[1], as: UTF8.self)) else { continue }
+            set(Array(parts[0]), value)
         }
     }
 

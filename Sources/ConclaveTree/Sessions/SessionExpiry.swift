@@ -2,9 +2,10 @@ import ConclaveCore
 
 /// When sessions end that are not heard of: buckets one tick wide.
 ///
-/// A session touched at `t` expires at the end of the tick in which `t + timeout` falls, so it lives between its timeout and
-/// its timeout plus one tick. A touch only notes the new end; the bucket in which the session was filed finds out when its
-/// time comes and files it again, so that a session costs work once per timeout and not once per request.
+/// A session touched at `t` expires at the end of the tick in which `t + timeout` falls, so it lives between its
+/// timeout and its timeout plus one tick. A touch only notes the new end; the bucket in which the session was filed
+/// finds out when its time comes and files it again, so that a session costs work once per timeout and not once per
+/// request.
 /// Source: wire-protocol, section 2.3.
 package struct SessionExpiry: Sendable {
     private struct Entry: Sendable {
@@ -93,9 +94,9 @@ package struct SessionExpiry: Sendable {
     private func end(_ now: Instant, _ timeout: Int64) -> Int64 {
         let (sum, overflow) = now.milliseconds.addingReportingOverflow(timeout)
         let end = overflow ? Int64.max : sum
+        let (quotient, remainder) = end.quotientAndRemainder(dividingBy: tickMilliseconds)
         // Rounded down also below zero, so that a bucket is one tick wide everywhere.
-        let tick = end >= 0 ? end / tickMilliseconds : -((tickMilliseconds - 1 - end) / tickMilliseconds)
-        return tick + 1
+        return remainder < 0 || quotient == .max ? quotient : quotient + 1
     }
 
     private func moment(_ tick: Int64) -> Instant {

@@ -17,7 +17,7 @@ package struct WatchModes: OptionSet, Hashable, Sendable {
     package static let recursive = WatchModes(rawValue: 8)
 
     static let once: WatchModes = [.data, .child]
-    static let all: WatchModes = [.data, .child, .persistent, .recursive]
+    package static let all: WatchModes = [.data, .child, .persistent, .recursive]
 
     /// The mode that an addWatch request names: 0 persistent, 1 recursive; `nil` for anything else.
     package init?(addWatchMode: Int32) {
@@ -28,8 +28,8 @@ package struct WatchModes: OptionSet, Hashable, Sendable {
         }
     }
 
-    /// The modes that a checkWatches or removeWatches request names: 1 children, 2 data, 3 any, 4 persistent, 5 recursive;
-    /// `nil` for anything else.
+    /// The modes that a checkWatches or removeWatches request names: 1 children, 2 data, 3 any, 4 persistent, 5
+    /// recursive; `nil` for anything else.
     package init?(watcherType: Int32) {
         switch watcherType {
         case 1: self = .child

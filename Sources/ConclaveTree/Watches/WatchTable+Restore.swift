@@ -34,8 +34,8 @@ extension WatchTable {
 
     /// Sets the watches of a client that has reconnected, path by path, or finds that they have fired in the meantime.
     ///
-    /// - Returns: the missed events in the order of the request, and whether every watch found room; what came after the
-    ///   limit is not watched.
+    /// - Returns: the missed events in the order of the request, and whether every watch found room; what came after
+    ///   the limit is not watched.
     /// - Source: wire-protocol, section 9.3.
     package mutating func restore(
         _ request: WatchRestoration, for watcher: UInt64, tree: borrowing DataTree

@@ -5,9 +5,15 @@ import ConclaveCore
 /// Like the reference, the first three look at the data table only, where child watches are not.
 extension WatchTable {
     package struct Summary: Equatable, Sendable {
-        package var watchers = 0
-        package var paths = 0
-        package var watches = 0
+        package var watchers: Int
+        package var paths: Int
+        package var watches: Int
+
+        package init(watchers: Int = 0, paths: Int = 0, watches: Int = 0) {
+            self.watchers = watchers
+            self.paths = paths
+            self.watches = watches
+        }
     }
 
     private static let dataTable: WatchModes = [.data, .persistent, .recursive]

@@ -2,8 +2,8 @@ import ConclaveCore
 
 /// What changes of the tree mean for watches.
 ///
-/// Source: wire-protocol, section 9.1. One event per connection, change and path; recursive watches never hear that children
-/// changed (ZOOKEEPER-4475).
+/// Source: wire-protocol, section 9.1. One event per connection, change and path; recursive watches never hear that
+/// children changed (ZOOKEEPER-4475).
 extension WatchTable {
     /// Appends the events that a change brings about, in the order in which they must be sent.
     package mutating func trigger(_ effect: TreeEffects.Effect, into output: inout WatchNotifications) {

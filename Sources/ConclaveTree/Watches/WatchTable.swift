@@ -2,9 +2,9 @@ import ConclaveCore
 
 /// Which connections watch which paths, and in which ways.
 ///
-/// A watcher is a connection, known by a number that is never used again; watches die with it. Nothing is stored per event:
-/// telling a thousand watchers of one path costs a thousand steps, and a change that nobody watches costs two look-ups, or
-/// none if the table is empty.
+/// A watcher is a connection, known by a number that is never used again; watches die with it. Nothing is stored per
+/// event: telling a thousand watchers of one path costs a thousand steps, and a change that nobody watches costs two
+/// look-ups, or none if the table is empty.
 package struct WatchTable: Sendable {
     static let none = UInt32.max
 
@@ -56,9 +56,12 @@ package struct WatchTable: Sendable {
     ///
     /// - Returns: `false`, and nothing is added, if the connection watches ``limitPerWatcher`` other paths.
     package mutating func add(_ path: Span<UInt8>, _ modes: WatchModes, for watcher: UInt64) -> Bool {
-        var copy = [UInt8](repeating: DataTree.slash, count: max(1, path.count))
-        ByteRuns.copy(path, into: &copy, at: 0)
-        return add(NodePath(utf8: copy), modes, for: watcher)
+        guard let pathSlot = find(path) else {
+            var copy = [UInt8](repeating: DataTree.slash, count: max(1, path.count))
+            ByteRuns.copy(path, into: &copy, at: 0)
+            return add(NodePath(utf8: copy), modes, for: watcher)
+        }
+        return add(at: pathSlot, modes, for: watcher)
     }
 
     /// Adds ways of watching a path to those that a connection has already. Costs O(1).
@@ -66,26 +69,27 @@ package struct WatchTable: Sendable {
     /// - Returns: `false`, and nothing is added, if the connection watches ``limitPerWatcher`` other paths.
     package mutating func add(_ path: NodePath, _ modes: WatchModes, for watcher: UInt64) -> Bool {
         let path = path.utf8.isEmpty ? .root : path
+        if let pathSlot = find(path.utf8.span) { return add(at: pathSlot, modes, for: watcher) }
         let slot = watcherSlot(watcher)
-        if let pathSlot = find(path.utf8.span) {
-            if let place = watchers[Int(slot)].places[pathSlot] {
-                setModes(at: pathSlot, place, paths[Int(pathSlot)].watches[place].modes.union(modes))
-                return true
-            }
-            return addWatch(Watch(watcher: watcher, slot: slot, modes: modes), at: pathSlot)
-        }
-        guard watchers[Int(slot)].places.count < limitPerWatcher else { return false }
-        return addWatch(Watch(watcher: watcher, slot: slot, modes: modes), at: makePath(path))
+        guard hasRoom(slot) else { return false }
+        return add(at: makePath(path), modes, for: watcher)
     }
 
-    private mutating func addWatch(_ watch: Watch, at pathSlot: UInt32) -> Bool {
-        guard watchers[Int(watch.slot)].places.count < limitPerWatcher else { return false }
-        watchers[Int(watch.slot)].places[pathSlot] = paths[Int(pathSlot)].watches.count
-        paths[Int(pathSlot)].watches.append(watch)
+    private mutating func add(at pathSlot: UInt32, _ modes: WatchModes, for watcher: UInt64) -> Bool {
+        let slot = watcherSlot(watcher)
+        if let place = watchers[Int(slot)].places[pathSlot] {
+            setModes(at: pathSlot, place, paths[Int(pathSlot)].watches[place].modes.union(modes))
+            return true
+        }
+        guard hasRoom(slot) else { return false }
+        watchers[Int(slot)].places[pathSlot] = paths[Int(pathSlot)].watches.count
+        paths[Int(pathSlot)].watches.append(Watch(watcher: watcher, slot: slot, modes: modes))
         count += 1
-        if watch.modes.contains(.recursive) { recursiveCount += 1 }
+        if modes.contains(.recursive) { recursiveCount += 1 }
         return true
     }
+
+    private func hasRoom(_ slot: UInt32) -> Bool { watchers[Int(slot)].places.count < limitPerWatcher }
 
     /// Whether a connection watches a path in one of the given ways.
     package func contains(_ path: NodePath, _ modes: WatchModes, for watcher: UInt64) -> Bool {
@@ -118,8 +122,8 @@ package struct WatchTable: Sendable {
     package mutating func removeAll(of watcher: UInt64) {
         guard let slot = slotOfWatcher[watcher] else { return }
         let places = watchers[Int(slot)].places
-        // Each of them is at another path, so their order shows nowhere but in the order in which slots of paths are used
-        // again, which nothing outside sees. The places of the watcher itself are dropped all at once.
+        // Each of them is at another path, so their order shows nowhere but in the order in which slots of paths are
+        // used again, which nothing outside sees. The places of the watcher itself are dropped all at once.
         watchers[Int(slot)].places = [:]
         for (pathSlot, place) in places {
             if paths[Int(pathSlot)].watches[place].modes.contains(.recursive) { recursiveCount -= 1 }
@@ -152,7 +156,8 @@ package struct WatchTable: Sendable {
 
     // MARK: Firing
 
-    /// Takes the ways of watching that an event uses up from all watches of a path, and appends who hears of it to `output`.
+    /// Takes the ways of watching that an event uses up from all watches of a path, and appends who hears of it to
+    /// `output`.
     ///
     /// - Parameters:
     ///   - heard: whoever watches in one of these ways hears of it.

@@ -159,6 +159,8 @@ def tolerated_table():
         Tolerated("3.8.0 forgets the connection of a session when an earlier one of the same session is torn down "
                   "late, and then leaves it open when the session moves",
                   lambda request, apache, ours: request.operation == "moved" and ours == (True,)),
+        Tolerated("3.8.0 sometimes leaves a connection open after it refused an unknown operation or closed the session",
+                  lambda request, apache, ours: apache == ("closed", False) and ours == ("closed", True)),
     ]
 
 
@@ -211,11 +213,13 @@ class Differential:
         if unordered:
             own = [tuple(sorted(part, key=repr)) for part in own]
         self.compare(request, *own, "events before the reply")
-        if outcomes[0][0] == "reply" and outcomes[0][3] in (-6, -115) and outcomes[0][:4] == outcomes[1][:4]:
+        if outcomes[0][0] == "reply" and outcomes[0][:4] == outcomes[1][:4] and (
+                outcomes[0][3] == -115 and request.operation == AUTH or outcomes[0][2:4] == (-1, -6)
+                or outcomes[0][3] == 0 and request.operation == CLOSE_SESSION):
             # The server closes after this answer, but a ping could slip in before.
             closed = []
             for side in self.sides:
-                closed.append(("closed", side.connections[request.slot].closed_by_server(2)))
+                closed.append(("closed", side.connections[request.slot].closed_by_server(1)))
                 side.drop(request.slot)
             self.compare(request, *closed, "connection closed after the answer")
         quiet = (request.operation in (EXISTS, GET_DATA, GET_CHILDREN, GET_CHILDREN2, GET_ACL, PING)

@@ -1,0 +1,46 @@
+/// The workloads by name: `kind-CONNECTIONSxDEPTH`.
+enum Catalogue {
+    struct Entry {
+        let name: String
+        let text: String
+        let run: (Engine) throws -> Measurement
+    }
+
+    static let all: [Entry] = [
+        entry("get-1x1", "getData awaited") { GetWorkload(connections: 1, depth: 1) },
+        entry("set-1x1", "setData awaited") { SetWorkload(connections: 1, depth: 1) },
+        entry("create-1x1", "create awaited") { CreateWorkload(connections: 1, depth: 1) },
+        entry("get-8x64", "getData, 8 connections with 64 in flight each") { GetWorkload(connections: 8, depth: 64) },
+        entry("set-8x64", "setData, 8 connections with 64 in flight each") { SetWorkload(connections: 8, depth: 64) },
+        entry("create-8x64", "create, 8 connections with 64 in flight each") {
+            CreateWorkload(connections: 8, depth: 64)
+        },
+        entry("set-64x1", "setData awaited on 64 connections") { SetWorkload(connections: 64, depth: 1) },
+        entry("mixed90-16x8", "90% getData, 10% setData") {
+            MixedWorkload(connections: 16, depth: 8, readPercent: 90)
+        },
+        entry("mixed50-16x8", "50% getData, 50% setData") {
+            MixedWorkload(connections: 16, depth: 8, readPercent: 50)
+        },
+        entry("ephemeral-8x8", "ephemeral sequential nodes created and deleted") {
+            EphemeralWorkload(connections: 8, depth: 8)
+        },
+        entry("children-8x4", "getChildren2 of 1,000 children") { ChildrenWorkload(connections: 8, depth: 4) },
+        entry("multi-4x8", "multi of ten setData") { MultiWorkload(connections: 4, depth: 8) },
+        Entry(name: "sessions-64", text: "sessions opened and closed, 64 at the same time") {
+            try SessionChurn(engine: $0, atOnce: 64).run()
+        },
+        Entry(name: "fanout-1000", text: "one setData heard by 1,000 connections; time from the write to the last event") {
+            try FanOut(engine: $0, watchers: 1000).run()
+        },
+    ]
+
+    private static func entry(
+        _ name: String, _ text: String, _ make: @escaping () -> some Workload
+    ) -> Entry {
+        Entry(name: name, text: text) { engine in
+            var workload = make()
+            return try engine.run(&workload)
+        }
+    }
+}

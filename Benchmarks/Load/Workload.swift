@@ -1,0 +1,54 @@
+import ConclaveCore
+import ConclaveWire
+
+/// What a measurement sends. The engine keeps `depth` requests in flight on each of `connections` lanes.
+protocol Workload {
+    /// Name on the command line and in results.
+    static var name: String { get }
+    var connections: Int { get }
+    var depth: Int { get }
+    /// Makes the nodes it needs; runs before the clock, on a lane of its own.
+    mutating func prepare(_ lane: Lane) throws
+    /// Queues the next request of a lane, exactly one.
+    mutating func send(on lane: Lane, at now: Int64)
+    /// A reply came. Returns whether it counts as one operation.
+    mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws -> Bool
+}
+
+extension Workload {
+    mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws -> Bool {
+        let header = ReplyFields(payload)
+        guard header.error == 0 else { throw LoadError("\(Self.name): error \(header.error)") }
+        return true
+    }
+}
+
+/// The nodes under which workloads work.
+enum LoadTree {
+    static let root = "/conclave-load"
+
+    static func ensure(_ path: String, _ lane: Lane, data: [UInt8] = []) throws {
+        let (error, _) = try lane.call(Frames.create(path, data))
+        guard error == 0 || error == -110 else { throw LoadError("create \(path): error \(error)") }
+    }
+
+    /// The root, and `count` nodes of 100 bytes below `name`; returns their paths.
+    static func nodes(_ name: String, _ count: Int, _ lane: Lane) throws -> [String] {
+        try ensure(root, lane)
+        try ensure("\(root)/\(name)", lane)
+        return try (0..<count).map { number in
+            let path = "\(root)/\(name)/n\(number)"
+            try ensure(path, lane, data: Frames.value())
+            return path
+        }
+    }
+
+    /// Deletes everything below a node, and the node, breadth first with many deletes in flight.
+    static func remove(_ path: String, _ lane: Lane) throws {
+        let (error, body) = try lane.call(.getChildren(path: NodePath(path), watch: false))
+        if error == -101 { return }
+        var reader = ByteReader(body)
+        for name in try reader.readNames() { try remove("\(path)/\(name)", lane) }
+        try lane.call(.delete(path: NodePath(path), version: -1))
+    }
+}

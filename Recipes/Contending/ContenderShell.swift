@@ -1,0 +1,154 @@
+import ConclaveClient
+import ConclaveCore
+
+/// Performs the actions of a ``ContenderMachine`` with a client, in the task of whoever acquires.
+struct ContenderShell: ~Copyable {
+    let contenders: Contenders
+    let kind: ContenderKind
+    var machine: ContenderMachine
+    let expiry: Expiry
+    private var lastError: ZooKeeperError?
+    private var ownWatch: (name: String, watch: Watch)?
+    private var removal: Task<Void, Never>?
+
+    init(contenders: Contenders, kind: ContenderKind, machine: ContenderMachine, expiry: Expiry) {
+        self.contenders = contenders
+        self.kind = kind
+        self.machine = machine
+        self.expiry = expiry
+    }
+
+    private var client: ZooKeeperClient { contenders.client }
+
+    /// Feeds answers to the machine until the attempt has ended or holds.
+    mutating func run() async throws(ZooKeeperError) -> Hold? {
+        var event = ContenderMachine.Event.start
+        while true {
+            let actions = machine.handle(event)
+            var answer: ContenderMachine.Event?
+            for action in actions {
+                switch action {
+                case .remove(let name):
+                    let path = contenders.node(name)
+                    removal = contenders.cleaner.start { client throws(ZooKeeperError) in
+                        try await client.deleteIfPresent(path)
+                    }
+                case .sweep(let attempt):
+                    let contenders = contenders
+                    removal = contenders.cleaner.start { _ throws(ZooKeeperError) in
+                        try await contenders.sweep(attempt)
+                    }
+                case .grant(let node):
+                    return grant(node)
+                case .end(.busy):
+                    // A try leaves nothing behind, not even for a moment after it has returned.
+                    await removal?.value
+                    return nil
+                case .end(let ending):
+                    throw error(for: ending)
+                case .makeParents, .create, .find, .examine, .list, .wait, .awaitConnection:
+                    answer = await perform(action)
+                }
+            }
+            guard let answer else { preconditionFailure("the attempt stands still in state \(machine.state)") }
+            event = answer
+        }
+    }
+
+    private mutating func perform(_ action: ContenderMachine.Action) async -> ContenderMachine.Event {
+        do {
+            return try await request(action)
+        } catch {
+            lastError = error
+            return error.code == .cancelled && expiry.isSet ? .deadlinePassed : .failed(error.code)
+        }
+    }
+
+    private mutating func request(
+        _ action: ContenderMachine.Action
+    ) async throws(ZooKeeperError) -> ContenderMachine.Event {
+        let path = contenders.path
+        switch action {
+        case .makeParents:
+            try await Parents.make(path, with: client, mode: .container, acl: contenders.acl)
+            return .parentsMade
+        case .create(let attempt):
+            let node = try await client.create(
+                contenders.node("_c_\(attempt.text)-\(kind.rawValue)"), contenders.identity,
+                mode: .ephemeralSequential, acl: contenders.acl)
+            return .created(
+                name: String(decoding: NodePath(node.path).name, as: UTF8.self), czxid: node.stat.czxid,
+                owner: node.stat.ephemeralOwner)
+        case .find:
+            try await client.sync(path)
+            return .listed(try await client.children(of: path).names, isWindowOpen: client.isHolding)
+        case .examine(let name):
+            guard let stat = try await client.exists(contenders.node(name)) else { return .ownNodeGone }
+            return .examined(czxid: stat.czxid, owner: stat.ephemeralOwner)
+        case .list:
+            return .listed(try await client.children(of: path).names, isWindowOpen: client.isHolding)
+        case .wait(let own, let behind):
+            return try await wait(own: own, behind: behind)
+        case .awaitConnection:
+            return try await client.connectionEvent(connected: .connected, over: { .sessionOver($0) })
+        case .remove, .sweep, .grant, .end:
+            preconditionFailure("\(action) is not a request")
+        }
+    }
+
+    /// Arms watches on the node in the way and on the own node, and waits for either.
+    private mutating func wait(own: String, behind: String) async throws(ZooKeeperError) -> ContenderMachine.Event {
+        let (stat, change) = try await client.watchExists(contenders.node(behind))
+        guard stat != nil else { return .predecessorGone }
+        let ownWatch = try await watch(own: own)
+        guard let ownWatch else { return .ownNodeGone }
+        let result = await withTaskGroup(
+            of: Result<WatchEvent?, ZooKeeperError>.self, returning: Result<WatchEvent?, ZooKeeperError>.self
+        ) { group in
+            group.addTask {
+                do throws(ZooKeeperError) {
+                    _ = try await change.fired()
+                    return .success(nil)
+                } catch {
+                    return .failure(error)
+                }
+            }
+            group.addTask {
+                do throws(ZooKeeperError) {
+                    return .success(try await ownWatch.fired())
+                } catch {
+                    return .failure(error)
+                }
+            }
+            guard let first = await group.next() else { preconditionFailure("both tasks of the wait have vanished") }
+            group.cancelAll()
+            return first
+        }
+        guard let ownEvent = try result.get() else { return .predecessorGone }
+        guard ownEvent.kind != .deleted else { return .ownNodeGone }
+        // Somebody wrote to the own node: no news of the queue, but listing again does no harm and arms a new watch.
+        self.ownWatch = nil
+        return .predecessorGone
+    }
+
+    /// The watch on the own node: armed once and kept while it has not fired. `nil` if the node has gone.
+    private mutating func watch(own name: String) async throws(ZooKeeperError) -> Watch? {
+        if let ownWatch, ownWatch.name == name { return ownWatch.watch }
+        let (stat, watch) = try await client.watchExists(contenders.node(name))
+        guard stat != nil else { return nil }
+        ownWatch = (name, watch)
+        return watch
+    }
+
+    private func grant(_ node: ContenderMachine.Node) -> Hold {
+        let hold = Hold(
+            client: client, cleaner: contenders.cleaner, parent: contenders.path,
+            path: contenders.node(node.name.text), token: FencingToken(node.czxid), isShared: kind.isShared, removal: .byName)
+        hold.begin(ownWatch: ownWatch?.name == node.name.text ? ownWatch?.watch : nil)
+        return hold
+    }
+
+    private func error(for ending: AttemptEnding) -> ZooKeeperError {
+        contenders.error(for: ending, last: lastError)
+    }
+}

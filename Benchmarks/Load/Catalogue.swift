@@ -1,9 +1,9 @@
 /// The workloads by name: `kind-CONNECTIONSxDEPTH`.
 enum Catalogue {
-    struct Entry {
+    struct Entry: Sendable {
         let name: String
         let text: String
-        let run: (Engine) throws -> Measurement
+        let run: @Sendable (Engine) throws -> Measurement
     }
 
     static let all: [Entry] = [
@@ -36,7 +36,7 @@ enum Catalogue {
     ]
 
     private static func entry(
-        _ name: String, _ text: String, _ make: @escaping () -> some Workload
+        _ name: String, _ text: String, _ make: @escaping @Sendable () -> some Workload & SendableMetatype
     ) -> Entry {
         Entry(name: name, text: text) { engine in
             var workload = make()

@@ -1,5 +1,6 @@
 import ConclaveCore
 import ConclaveSystem
+import ConclaveWire
 import Foundation
 
 /// Starts a server and measures the time to the first acknowledged write, then its resident memory; ends it again.

@@ -2,7 +2,7 @@ import ConclaveCore
 import ConclaveWire
 
 /// What a measurement sends. The engine keeps `depth` requests in flight on each of `connections` lanes.
-protocol Workload {
+protocol Workload: Sendable {
     /// Name on the command line and in results.
     static var name: String { get }
     var connections: Int { get }

@@ -65,7 +65,8 @@ struct CreateWorkload: Workload {
         let (error, body) = try lane.call(Frames.create("\(LoadTree.root)/create-", [], .persistentSequential))
         guard error == 0 else { throw LoadError("create: error \(error)") }
         var reader = ByteReader(body)
-        maker = NodeMaker(prefix: try reader.readString() + "/", data: Frames.value())
+        guard let folder = try reader.readString() else { throw LoadError("create: an answer without a path") }
+        maker = NodeMaker(prefix: folder + "/", data: Frames.value())
     }
 
     mutating func send(on lane: Lane, at now: Int64) {

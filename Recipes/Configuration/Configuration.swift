@@ -10,8 +10,8 @@ import Synchronization
 /// ```
 ///
 /// - **Guarantee**: a revision is published whole or not at all; of two publishers that expect the same revision one
-///   succeeds. Subscribers see revisions in order, the newest at the latest one round trip after the notification; older ones
-///   that they were too slow for are skipped and counted.
+///   succeeds. Subscribers see revisions in order, the newest at the latest one round trip after the notification;
+///   older ones that they were too slow for are skipped and counted.
 /// - **Layout**: the value is the node's data; its version is the revision.
 /// - **Cancellation**: an update sequence ends. A cancelled publish has an unknown outcome.
 /// - **Session loss**: update sequences throw `sessionExpired`. While disconnected ``lastKnownGood`` stays.
@@ -45,8 +45,8 @@ public final class Configuration<Value: ConfigurationValue>: Sendable {
         self.acl = acl
     }
 
-    /// The newest valid revision that this object has read or published, also while there is no connection; `nil` before
-    /// the first.
+    /// The newest valid revision that this object has read or published, also while there is no connection; `nil`
+    /// before the first.
     ///
     /// It stays when the node is deleted or holds something that is no value of this type.
     public var lastKnownGood: ConfigurationRevision<Value>? { known.withLock { $0 } }
@@ -69,7 +69,7 @@ public final class Configuration<Value: ConfigurationValue>: Sendable {
         let node: NodeData
         do {
             node = try await client.data(at: path)
-        } catch where error.code == .noNode {
+        } catch let error where error.code == .noNode {
             return nil
         }
         let revision = try self.revision(of: node.bytes, stat: node.stat)
@@ -80,8 +80,9 @@ public final class Configuration<Value: ConfigurationValue>: Sendable {
     /// Writes a new revision, which every subscriber is told of.
     ///
     /// - Parameter expectation: what must be there now; without it the newest publisher wins.
-    /// - Throws: ``ZooKeeperError`` with code `badVersion` or `nodeExists` if something else was there, `noNode` if a version
-    ///   was expected and there is no node; after `connectionLoss` the outcome is unknown. What the value's conversion throws.
+    /// - Throws: ``ZooKeeperError`` with code `badVersion` or `nodeExists` if something else was there, `noNode` if a
+    ///   version was expected and there is no node; after `connectionLoss` the outcome is unknown. What the value's
+    ///   conversion throws.
     /// - Cost: one request; when the node has to be made, those for what is missing above it.
     @discardableResult
     public func publish(
@@ -99,8 +100,8 @@ public final class Configuration<Value: ConfigurationValue>: Sendable {
     /// Replaces the value by one made from it, again and again until nobody has written in between.
     ///
     /// - Parameter change: gets the current value, `nil` if there is no node; may run several times.
-    /// - Throws: what `change` throws, what ``current()`` and ``publish(_:expecting:)`` throw. A lost connection is not retried,
-    ///   for the change may have been made.
+    /// - Throws: what `change` throws, what ``current()`` and ``publish(_:expecting:)`` throw. A lost connection is not
+    ///   retried, for the change may have been made.
     /// - Cost: two requests for each attempt.
     @discardableResult
     public func update(
@@ -113,7 +114,7 @@ public final class Configuration<Value: ConfigurationValue>: Sendable {
                     try change(current?.value), expecting: current.map { .version($0.version) } ?? .nothing)
             } catch let error as ZooKeeperError
                 where error.path == path
-                && (error.code == .badVersion || error.code == .nodeExists || error.code == .noNode)
+                && (error.code == .badVersion || error.code == .nodeExists || error.code == .noNode && current != nil)
             {
                 // Somebody was faster, so somebody made progress; a cancelled task leaves at the next request.
             }
@@ -132,12 +133,12 @@ public final class Configuration<Value: ConfigurationValue>: Sendable {
             while true {
                 do {
                     return try await client.setData(at: path, to: bytes)
-                } catch where error.code == .noNode {
+                } catch let error where error.code == .noNode {
                     // Made below, unless somebody else makes it first.
                 }
                 do {
                     return try await create(bytes)
-                } catch where error.code == .nodeExists {
+                } catch let error where error.code == .nodeExists {
                     continue
                 }
             }
@@ -147,7 +148,7 @@ public final class Configuration<Value: ConfigurationValue>: Sendable {
     private func create(_ bytes: [UInt8]) async throws(ZooKeeperError) -> Stat {
         do {
             return try await client.create(path, bytes, acl: acl).stat
-        } catch where error.code == .noNode {
+        } catch let error where error.code == .noNode {
             if let parent = NodePath(path).parent, parent != .root {
                 try await Parents.make(parent.text, with: client, mode: .persistent, acl: acl)
             }

@@ -10,8 +10,8 @@ public struct ConfigurationRevision<Value: ConfigurationValue>: Sendable {
     public let zxid: Zxid
     /// When it was written: milliseconds since 1970, by the leader's clock.
     public let writtenMilliseconds: Int64
-    /// How many revisions between the one delivered before and this one were never looked at, because they came faster than
-    /// they were taken; 0 in the first.
+    /// How many revisions between the one delivered before and this one were never looked at, because they came faster
+    /// than they were taken; 0 in the first.
     ///
     /// If the node was ``recreated``, only those of the new node are counted.
     public let skipped: Int

@@ -2,19 +2,22 @@ import ConclaveClient
 public import ConclaveCore
 
 extension Configuration {
-    /// Follows the value: the current revision first, if there is one, then each newer one as it comes; the latest wins.
+    /// Follows the value: the current revision first, if there is one, then each newer one as it comes; the latest
+    /// wins.
     ///
     /// Waits while there is no node. Data that is not a value of this type is passed over and counted in
-    /// ``ConfigurationRevision/invalid``, so one bad publication does not stop all subscribers. Lost connections are waited out:
-    /// what was published meanwhile arrives afterwards. Ends with `nil` when the iterating task is cancelled and throws when
-    /// the session is over.
+    /// ``ConfigurationRevision/invalid``, so one bad publication does not stop all subscribers. Lost connections are
+    /// waited out: what was published meanwhile arrives afterwards. Ends with `nil` when the iterating task is
+    /// cancelled and throws when the session is over.
     ///
     /// - Cost: one request for each revision delivered; the watch comes with it.
     public var updates: Updates { Updates(configuration: self) }
 
     /// The sequence behind ``Configuration/updates``.
     public struct Updates: AsyncSequence, Sendable {
+        /// What the sequence gives.
         public typealias Element = ConfigurationRevision<Value>
+        /// How it ends early.
         public typealias Failure = ZooKeeperError
 
         let configuration: Configuration
@@ -43,7 +46,9 @@ extension Configuration {
                     } catch {
                         change = nil
                         if error.code == .cancelled { return nil }
-                        guard error.code.isWorthReconnecting, await configuration.client.isConnectedAgain() else {
+                        guard error.code.isWorthReconnecting,
+                            await configuration.client.isConnectedAgain(readsSuffice: true)
+                        else {
                             if Task.isCancelled { return nil }
                             throw error
                         }
@@ -65,7 +70,7 @@ extension Configuration {
                         let (node, watch) = try await configuration.client.watchData(at: configuration.path)
                         change = watch
                         return node
-                    } catch where error.code == .noNode {
+                    } catch let error where error.code == .noNode {
                         let (stat, watch) = try await configuration.client.watchExists(configuration.path)
                         guard stat == nil else { continue }
                         change = watch

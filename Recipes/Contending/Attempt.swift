@@ -23,7 +23,8 @@ package enum AttemptEnding: Hashable, Sendable {
 
 /// Why a hold ended although its owner had not given it up.
 public enum HoldLoss: Hashable, Sendable, CustomStringConvertible {
-    /// No server confirmed the session in time, so that another client may hold from now on; the session may still live.
+    /// No server confirmed the session in time, so that another client may hold from now on; the session may still
+    /// live.
     case windowLapsed
     /// The session has expired, was closed or was refused.
     case sessionOver

@@ -4,8 +4,9 @@ import Synchronization
 
 /// Removes nodes whose owner has given them up, whatever happens to the task that gave them up (S7).
 ///
-/// Work runs in detached tasks, so the caller's cancellation does not reach it. It is repeated after each lost connection
-/// until it is done or the session is over, when the server removes the nodes itself; so no task outlives the session.
+/// Work runs in detached tasks, so the caller's cancellation does not reach it. It is repeated after each lost
+/// connection until it is done or the session is over, when the server removes the nodes itself; so no task outlives
+/// the session.
 final class Cleaner: Sendable {
     private struct State {
         var running = 0

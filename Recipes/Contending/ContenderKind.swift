@@ -1,5 +1,5 @@
-/// What stands between the id and the number in the name of a contender's node: Curator's words, so that its clients and
-/// ours contend together.
+/// What stands between the id and the number in the name of a contender's node: Curator's words, so that its clients
+/// and ours contend together.
 enum ContenderKind: String, Sendable {
     case lock = "lock-"
     case read = "__READ__"

@@ -143,7 +143,8 @@ struct ContenderShell: ~Copyable {
     private func grant(_ node: ContenderMachine.Node) -> Hold {
         let hold = Hold(
             client: client, cleaner: contenders.cleaner, parent: contenders.path,
-            path: contenders.node(node.name.text), token: FencingToken(node.czxid), isShared: kind.isShared, removal: .byName)
+            path: contenders.node(node.name.text), token: FencingToken(node.czxid), isShared: kind.isShared,
+            removal: .byName)
         hold.begin(ownWatch: ownWatch?.name == node.name.text ? ownWatch?.watch : nil)
         return hold
     }

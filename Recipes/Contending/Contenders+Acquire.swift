@@ -48,7 +48,7 @@ extension Contenders {
             for name in try await client.children(of: path).names where name.contains(attempt.text) {
                 try await client.deleteIfPresent(node(name))
             }
-        } catch where error.code == .noNode {
+        } catch let error where error.code == .noNode {
             // Without the parent there is nothing below it.
         }
     }

@@ -25,7 +25,8 @@ extension Contenders {
             }
             throw error
         }
-        // The token stays: a new one would be above those of the writers that wait already, and so of later grants (S2).
+        // The token stays: a new one would be above those of the writers that wait already, and so of later grants
+        // (S2).
         let hold = Hold(
             client: client, cleaner: cleaner, parent: path, path: newPath, token: old.token, isShared: true,
             removal: .byName)

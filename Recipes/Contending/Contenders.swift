@@ -4,8 +4,9 @@ import Synchronization
 
 /// Those who contend for one thing through sequential nodes below one path; all lock-like recipes are made from it.
 ///
-/// Every child whose name ends in a sequence number is a contender, whatever stands before it, so clients of Curator and
-/// kazoo count. The value itself only looks on; ``DistributedLock``, ``ReadWriteLock`` and ``MasterElection`` compete.
+/// Every child whose name ends in a sequence number is a contender, whatever stands before it, so clients of Curator
+/// and kazoo count. The value itself only looks on; ``DistributedLock``, ``ReadWriteLock`` and ``MasterElection``
+/// compete.
 public struct Contenders: Sendable {
     let client: ZooKeeperClient
     let path: String
@@ -40,7 +41,7 @@ public struct Contenders: Sendable {
         let children: [String]
         do {
             children = try await client.children(of: path).names
-        } catch where error.code == .noNode {
+        } catch let error where error.code == .noNode {
             return []
         }
         let names = children.compactMap(ContenderName.init).sorted()

@@ -194,7 +194,8 @@ package struct FirstComeMachine: Sendable {
             return [.makeParents]
         case .makingParents, .waiting, .claiming, .recovering, .inspecting:
             // Only after a claim without an answer may there be a node of ours (S7).
-            let mayHaveClaimed = state == .recovering || state == .inspecting
+            let mayHaveClaimed =
+                state == .recovering || state == .inspecting
                 || state == .claiming && code.isWorthReconnecting
             guard code.isWorthReconnecting, patience == .wait else {
                 return (mayHaveClaimed ? [.sweep(attempt)] : []) + [finish(.failed(code))]

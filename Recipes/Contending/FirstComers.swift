@@ -42,7 +42,7 @@ struct FirstComers: Sendable {
                 identity: String(decoding: node.bytes, as: UTF8.self), position: 0, isShared: false, isHolder: true,
                 sinceMilliseconds: node.stat.ctime, session: node.stat.ephemeralOwner,
                 token: FencingToken(node.stat.czxid), path: lockPath)
-        } catch where error.code == .noNode {
+        } catch let error where error.code == .noNode {
             return nil
         }
     }
@@ -120,7 +120,7 @@ struct FirstComers: Sendable {
             }
             let claim = FirstComeMachine.Claim(zxid: stat.mzxid, version: stat.version)
             return .claimed(claim, isWindowOpen: client.isHolding)
-        } catch where error.code == .nodeExists {
+        } catch let error where error.code == .nodeExists {
             return .taken
         }
     }
@@ -137,7 +137,7 @@ struct FirstComers: Sendable {
     private func remove(_ claim: FirstComeMachine.Claim) async throws(ZooKeeperError) {
         do {
             try await client.transaction([.check(path, version: claim.version), .delete(lockPath, version: nil)])
-        } catch where error.code == .noNode || error.code == .badVersion {
+        } catch let error where error.code == .noNode || error.code == .badVersion {
             // It is gone already, or belongs to a later holder.
         }
     }

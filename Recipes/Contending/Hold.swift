@@ -4,8 +4,8 @@ import Synchronization
 
 /// Something held: the common part of lock grants and terms of leadership.
 ///
-/// It ends once, by release or by loss (S9), and then stays ended. Loss is noticed in three ways: the client's hold window
-/// lapses, the session ends, or the node that stands for the hold is removed by somebody.
+/// It ends once, by release or by loss (S9), and then stays ended. Loss is noticed in three ways: the client's hold
+/// window lapses, the session ends, or the node that stands for the hold is removed by somebody.
 final class Hold: Sendable {
     /// How it ended.
     enum Ending: Hashable, Sendable {
@@ -92,21 +92,22 @@ final class Hold: Sendable {
     }
 
     private func watchOwnNode(_ armed: Watch?) async {
-        do {
-            var watch = armed
-            if watch == nil { try await Task.sleep(for: Self.unwatchedTime, clock: .continuous) }
-            while isLive {
-                if let armed = watch, try await armed.fired().kind == .deleted { return nodeIsGone() }
+        var watch = armed
+        // Throws only when cancelled, because the hold has ended.
+        if watch == nil, (try? await Task.sleep(for: Self.unwatchedTime, clock: .continuous)) == nil { return }
+        while isLive {
+            do throws(ZooKeeperError) {
+                if let watch, try await watch.fired().kind == .deleted { return nodeIsGone() }
                 guard isLive else { return }
                 let (stat, change) = try await client.watchExists(path)
                 guard let stat else { return nodeIsGone() }
                 if case .underVersion = removal, FencingToken(stat.czxid) != token { return nodeIsGone() }
                 watch = change
+            } catch {
+                watch = nil
+                // Else cancelled because the hold ended, or the session is over, which the other look-out tells.
+                guard error.code.isWorthReconnecting, await client.isConnectedAgain() else { return }
             }
-        } catch let error as ZooKeeperError where error.code.isWorthReconnecting {
-            if await client.isConnectedAgain() { await watchOwnNode(nil) }
-        } catch {
-            // Cancelled because the hold ended, or the session is over, which the other look-out tells.
         }
     }
 
@@ -125,8 +126,8 @@ final class Hold: Sendable {
         if loss == .windowLapsed { cleaner.start(remove) }
     }
 
-    /// Gives it up and removes the node; one request. Returns when the server has answered, or when the connection is lost
-    /// or the task cancelled, in which cases the removal goes on by itself.
+    /// Gives it up and removes the node; one request. Returns when the server has answered, or when the connection is
+    /// lost or the task cancelled, in which cases the removal goes on by itself.
     func release() async {
         guard ending.fire(.released) else { return }
         HoldRegistry.shared.remove(self)
@@ -186,7 +187,7 @@ final class Hold: Sendable {
                     .check(parent, version: version), .delete(path, version: nil),
                 ])
             }
-        } catch where error.code == .noNode || error.code == .badVersion {
+        } catch let error where error.code == .noNode || error.code == .badVersion {
             // It is gone already, or belongs to a later holder.
         }
     }

@@ -3,8 +3,9 @@ import Synchronization
 
 /// The holds of this process, so that loss is told before the next grant of the same client (S9).
 ///
-/// The notification that a node is gone and the listing that shows the next holder first travel to different tasks; without
-/// the registry the second could be handed out while the first has not yet been told. Entries leave when a hold ends.
+/// The notification that a node is gone and the listing that shows the next holder first travel to different tasks;
+/// without the registry the second could be handed out while the first has not yet been told. Entries leave when a hold
+/// ends.
 final class HoldRegistry: Sendable {
     private struct Place: Hashable {
         let client: ObjectIdentifier

@@ -8,8 +8,8 @@ enum Parents {
 
     /// Makes the node at `path` and what is missing above it; content if all of it exists.
     ///
-    /// - Parameter mode: `.container` for parents of nodes that come and go: the server removes them when they have been
-    ///   empty for a while. Servers that do not know containers get persistent nodes.
+    /// - Parameter mode: `.container` for parents of nodes that come and go: the server removes them when they have
+    ///   been empty for a while. Servers that do not know containers get persistent nodes.
     /// - Cost: one request if only the node itself is missing, two more for each level above it.
     static func make(
         _ path: String, with client: ZooKeeperClient, mode: CreateMode, acl: [ACL]

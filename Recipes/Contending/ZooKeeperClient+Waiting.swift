@@ -3,10 +3,13 @@ import ConclaveCore
 
 extension ZooKeeperClient {
     /// Waits until requests can be answered; `false` when the session is over or the task was cancelled.
-    func isConnectedAgain() async -> Bool {
+    ///
+    /// - Parameter readsSuffice: whether a server that has lost its quorum will do.
+    func isConnectedAgain(readsSuffice: Bool = false) async -> Bool {
         for await state in states {
             switch state {
             case .connected, .reconnected: return true
+            case .readOnly where readsSuffice: return true
             case .expired, .closed, .authenticationFailed: return false
             case .connecting, .readOnly, .suspended: continue
             }
@@ -18,7 +21,7 @@ extension ZooKeeperClient {
     func deleteIfPresent(_ path: String) async throws(ZooKeeperError) {
         do {
             try await delete(path)
-        } catch where error.code == .noNode {
+        } catch let error where error.code == .noNode {
             // Gone is what was wanted.
         }
     }

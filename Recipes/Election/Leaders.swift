@@ -4,15 +4,17 @@ public import ConclaveCore
 extension MasterElection {
     /// Follows who leads, without standing as a candidate: the current leader first, `nil` while there is none.
     ///
-    /// The latest wins: leaders that came and went between two looks are not reported. Elements differ from each other in
-    /// token or identity. Survives lost connections; ends by throwing when the session is over.
+    /// The latest wins: leaders that came and went between two looks are not reported. Elements differ from each other
+    /// in token or identity. Survives lost connections; ends by throwing when the session is over.
     ///
     /// - Cost: three requests for each change; only the leader's node is watched, or the parent while there is none.
     public var leaders: Leaders { Leaders(contenders: contenders) }
 
     /// The sequence behind ``MasterElection/leaders``.
     public struct Leaders: AsyncSequence, Sendable {
+        /// What the sequence gives.
         public typealias Element = Contender?
+        /// How it ends early.
         public typealias Failure = ZooKeeperError
 
         let contenders: Contenders
@@ -41,7 +43,9 @@ extension MasterElection {
                     } catch {
                         change = nil
                         if error.code == .cancelled { return nil }
-                        guard error.code.isWorthReconnecting, await contenders.client.isConnectedAgain() else {
+                        guard error.code.isWorthReconnecting,
+                            await contenders.client.isConnectedAgain(readsSuffice: true)
+                        else {
                             if Task.isCancelled { return nil }
                             throw error
                         }
@@ -63,7 +67,7 @@ extension MasterElection {
                     let names: [String]
                     do {
                         names = try await client.children(of: contenders.path).names
-                    } catch where error.code == .noNode {
+                    } catch let error where error.code == .noNode {
                         let (stat, created) = try await client.watchExists(contenders.path)
                         guard stat == nil else { continue }
                         change = created
@@ -75,7 +79,7 @@ extension MasterElection {
                             guard !children.names.contains(where: { ContenderName($0) != nil }) else { continue }
                             change = watch
                             return nil
-                        } catch where error.code == .noNode {
+                        } catch let error where error.code == .noNode {
                             continue
                         }
                     }
@@ -87,7 +91,7 @@ extension MasterElection {
                             identity: String(decoding: node.bytes, as: UTF8.self), position: 0, isShared: false,
                             isHolder: true, sinceMilliseconds: node.stat.ctime, session: node.stat.ephemeralOwner,
                             token: FencingToken(node.stat.czxid), path: path)
-                    } catch where error.code == .noNode {
+                    } catch let error where error.code == .noNode {
                         continue
                     }
                 }

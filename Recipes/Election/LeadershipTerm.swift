@@ -29,7 +29,8 @@ public final class LeadershipTerm: Sendable {
     /// Why the term was lost; `nil` while it lasts and after a resignation.
     public var loss: HoldLoss? { hold.loss }
 
-    /// Waits for the end: returns the reason of a loss, or `nil` after a resignation. Throws if the waiting task is cancelled.
+    /// Waits for the end: returns the reason of a loss, or `nil` after a resignation. Throws if the waiting task is
+    /// cancelled.
     public func lost() async throws(CancellationError) -> HoldLoss? { try await hold.waitForLoss() }
 
     /// Sends operations that take effect, all or none, only if this is still the leader when they do; see

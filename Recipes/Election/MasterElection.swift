@@ -11,7 +11,8 @@ public import ConclaveCore
 /// - **Guarantee**: S10: as a lock, with *term* for *token*. The body is cancelled when the term ends early.
 /// - **Layout**: `<path>/_c_<uuid>-latch-<number>`, ephemeral, the identity as data: that of Curator's `LeaderLatch`.
 /// - **Cancellation and deadline** end the candidacy at once; the node is removed in the background.
-/// - **Session loss**: candidates throw `sessionExpired`, a leader's term is lost. A lost connection alone ends neither.
+/// - **Session loss**: candidates throw `sessionExpired`, a leader's term is lost. A lost connection alone ends
+///   neither.
 /// - **Cost**: 2 requests to be elected without rivals and 1 to resign; a candidate watches only the one before it.
 /// - **Source**: ZooKeeper's recipe for leader election; Curator's layout.
 public struct MasterElection: Sendable {
@@ -40,8 +41,8 @@ public struct MasterElection: Sendable {
 
     /// Waits to be elected, runs the body for one term, resigns.
     ///
-    /// The body runs in a child task that is cancelled when the term is lost or the caller is cancelled; the call returns
-    /// only when the body has ended.
+    /// The body runs in a child task that is cancelled when the term is lost or the caller is cancelled; the call
+    /// returns only when the body has ended.
     ///
     /// - Parameter timeout: how long to wait for the election at most; `nil` waits for ever, zero only tries.
     /// - Throws: what the body throws; `holdLost` if the term ended first, with the body's error as its cause; else as
@@ -55,9 +56,9 @@ public struct MasterElection: Sendable {
 
     /// Leads term after term: competes again when a term was lost and when the body asks for it.
     ///
-    /// Ends when the body returns ``NextStep/stop`` or throws on its own account, when the task is cancelled, or when the
-    /// session is over; a lost connection or a removed node only costs the term. An error that the body throws while its
-    /// term is being lost is taken for a consequence of the loss.
+    /// Ends when the body returns ``NextStep/stop`` or throws on its own account, when the task is cancelled, or when
+    /// the session is over; a lost connection or a removed node only costs the term. An error that the body throws
+    /// while its term is being lost is taken for a consequence of the loss.
     public func run(_ body: @escaping @Sendable (LeadershipTerm) async throws -> NextStep) async throws {
         while true {
             let term = try await campaign()

@@ -14,13 +14,15 @@ public enum Role: Sendable {
 extension MasterElection {
     /// Stands as a candidate for as long as the sequence is iterated and tells each change of role.
     ///
-    /// Always `candidate`, `leader`, `deposed`, then `candidate` again. Each iterator is a candidacy of its own, which ends when
-    /// the iterating task is cancelled or the iterator is dropped. Ends by throwing when the session is over.
+    /// Always `candidate`, `leader`, `deposed`, then `candidate` again. Each iterator is a candidacy of its own, which
+    /// ends when the iterating task is cancelled or the iterator is dropped. Ends by throwing when the session is over.
     public var roles: Roles { Roles(election: self) }
 
     /// The sequence behind ``MasterElection/roles``.
     public struct Roles: AsyncSequence, Sendable {
+        /// What the sequence gives.
         public typealias Element = Role
+        /// How it ends early.
         public typealias Failure = ZooKeeperError
 
         let election: MasterElection

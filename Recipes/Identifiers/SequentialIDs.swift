@@ -9,8 +9,8 @@ import Synchronization
 /// ```
 ///
 /// - **Guarantee**: no number is given out twice, by whatever client; those of one object grow strictly. In the form
-///   ``Form/sequentialNodes`` a number drawn after another was returned is greater, across all clients; in blocks only within
-///   one object, because others may be using up older blocks.
+///   ``Form/sequentialNodes`` a number drawn after another was returned is greater, across all clients; in blocks only
+///   within one object, because others may be using up older blocks.
 /// - **Gaps** appear when a block is not used up, a connection is lost or a task is cancelled in between.
 /// - **Cancellation**: the number that was being drawn is lost.
 /// - **Session loss**: `next()` throws; nothing is left behind.
@@ -22,8 +22,8 @@ public final class SequentialIDs: Sendable {
     public enum Form: Hashable, Sendable {
         /// The counter that the server keeps for the node's children: persistent sequential nodes.
         ///
-        /// Nodes are deleted after their number has been read, unless they are to be kept as a record, when they are named
-        /// `<path>/id-<number>` and one whose number nobody has read may be among them.
+        /// Nodes are deleted after their number has been read, unless they are to be kept as a record, when they are
+        /// named `<path>/id-<number>` and one whose number nobody has read may be among them.
         case sequentialNodes(kept: Bool = false)
         /// A counter in the node's data, advanced by compare-and-set in blocks of this size, at least 1.
         case blocks(of: Int)
@@ -68,8 +68,8 @@ public final class SequentialIDs: Sendable {
     /// Draws a number: 0 or greater.
     ///
     /// - Throws: `dataInconsistency` if the counter is damaged or was made anew since this object drew its last number;
-    ///   `sequenceExhausted` when numbers are used up; else what a request threw. After a lost connection a number may have
-    ///   been used up, never given out twice.
+    ///   `sequenceExhausted` when numbers are used up; else what a request threw. After a lost connection a number may
+    ///   have been used up, never given out twice.
     public func next() async throws(ZooKeeperError) -> Int64 {
         switch form {
         case .sequentialNodes(let kept): try await drawFromNodes(kept: kept)
@@ -108,7 +108,7 @@ public final class SequentialIDs: Sendable {
     private func create(_ name: String) async throws(ZooKeeperError) -> CreatedNode {
         do {
             return try await client.create(name, [], mode: .persistentSequential, acl: acl)
-        } catch where error.code == .noNode {
+        } catch let error where error.code == .noNode {
             // Persistent, not a container: the server would remove it when it is empty, and numbers would start anew.
             try await Parents.make(path, with: client, mode: .persistent, acl: acl)
             return try await client.create(name, [], mode: .persistentSequential, acl: acl)
@@ -141,7 +141,8 @@ public final class SequentialIDs: Sendable {
         }
     }
 
-    /// Takes the next block, once for all who wait: they share the request, so the cancellation of one does not stop it.
+    /// Takes the next block, once for all who wait: they share the request, so the cancellation of one does not stop
+    /// it.
     private func takeBlock(size: Int) async throws(ZooKeeperError) {
         let task = state.withLock { state -> Task<Void, any Error>? in
             if let refill = state.refill { return refill }
@@ -176,7 +177,7 @@ public final class SequentialIDs: Sendable {
             let node: NodeData
             do {
                 node = try await client.data(at: path)
-            } catch where error.code == .noNode {
+            } catch let error where error.code == .noNode {
                 guard known == nil else { throw restarted() }
                 try await makeCounter()
                 continue
@@ -191,7 +192,7 @@ public final class SequentialIDs: Sendable {
             do {
                 let bytes = CounterBlock.encode(taken.counterAfter)
                 try await client.setData(at: path, to: bytes, version: node.stat.version)
-            } catch where error.code == .badVersion {
+            } catch let error where error.code == .badVersion {
                 // Somebody else took this block.
                 continue
             }
@@ -205,13 +206,14 @@ public final class SequentialIDs: Sendable {
         }
         do {
             try await client.create(path, CounterBlock.encode(0), acl: acl)
-        } catch where error.code == .nodeExists {
+        } catch let error where error.code == .nodeExists {
             // Another client was first.
         }
     }
 
     private func restarted() -> ZooKeeperError {
         ZooKeeperError(
-            .dataInconsistency, path: path, message: "the counter was made anew; its numbers have been given out before")
+            .dataInconsistency, path: path, message: "the counter was made anew; its numbers have been given out before"
+        )
     }
 }

@@ -10,15 +10,15 @@ public import ConclaveCore
 /// }
 /// ```
 ///
-/// - **Guarantee**: S1–S9 of the safety statement. At most one contender is the lowest live one; tokens grow; the body is
-///   cancelled when the hold ends early. Unfenced effects have only the promise of the hold window.
-/// - **Layout**: `<path>/_c_<uuid>-lock-<number>`, ephemeral, the identity as data; Curator's `InterProcessMutex` and kazoo's
-///   `Lock` (with `extra_lock_patterns=["-lock-"]`) exclude it and are excluded. First come: `<path>/lock`.
+/// - **Guarantee**: S1–S9 of the safety statement. At most one contender is the lowest live one; tokens grow; the body
+///   is cancelled when the hold ends early. Unfenced effects have only the promise of the hold window.
+/// - **Layout**: `<path>/_c_<uuid>-lock-<number>`, ephemeral, the identity as data; Curator's `InterProcessMutex` and
+///   kazoo's `Lock` (with `extra_lock_patterns=["-lock-"]`) exclude it and are excluded. First come: `<path>/lock`.
 /// - **Cancellation and deadline** end the wait at once; the node is removed in the background (S7).
-/// - **Session loss**: waiters throw `sessionExpired`; holders are told `lost`. A lost connection alone ends neither: waiters
-///   wait on, holders go on within the hold window.
-/// - **Cost**: 2 requests to get it uncontended and 1 to give it up; with waiters 2 watches and 1 listing more each. Holds
-///   longer than 20 ms cost one more request for a watch on the own node.
+/// - **Session loss**: waiters throw `sessionExpired`; holders are told `lost`. A lost connection alone ends neither:
+///   waiters wait on, holders go on within the hold window.
+/// - **Cost**: 2 requests to get it uncontended and 1 to give it up; with waiters 2 watches and 1 listing more each.
+///   Holds longer than 20 ms cost one more request for a watch on the own node.
 /// - **Not reentrant**: a task that waits for what it holds itself gets `selfDeadlock` instead of hanging.
 /// - **Source**: ZooKeeper's recipe for locks; Curator's layout.
 public struct DistributedLock: Sendable {
@@ -26,7 +26,8 @@ public struct DistributedLock: Sendable {
     public enum Order: Hashable, Sendable {
         /// First in, first out; a release wakes one waiter.
         case fair
-        /// Whoever creates the one node first; a release wakes all waiters. The simplest form, best with little contention.
+        /// Whoever creates the one node first; a release wakes all waiters. The simplest form, best with little
+        /// contention.
         case firstCome
     }
 
@@ -48,22 +49,24 @@ public struct DistributedLock: Sendable {
     public init(
         _ client: ZooKeeperClient, at path: String, order: Order = .fair, identity: String = "", acl: [ACL] = .open
     ) {
-        form = switch order {
-        case .fair: .fair(Contenders(client, at: path, identity: identity, acl: acl))
-        case .firstCome: .firstCome(FirstComers(client, at: path, identity: identity, acl: acl))
-        }
+        form =
+            switch order {
+            case .fair: .fair(Contenders(client, at: path, identity: identity, acl: acl))
+            case .firstCome: .firstCome(FirstComers(client, at: path, identity: identity, acl: acl))
+            }
     }
 
     // MARK: - Scoped
 
     /// Waits for the lock, runs the body, gives the lock up.
     ///
-    /// The body runs in a child task that is cancelled when the hold is lost or the caller is cancelled; in either case the
-    /// call returns only when the body has ended. When it returns the lock has been released.
+    /// The body runs in a child task that is cancelled when the hold is lost or the caller is cancelled; in either case
+    /// the call returns only when the body has ended. When it returns the lock has been released.
     ///
     /// - Parameter timeout: how long to wait at most; `nil` waits for ever, zero only tries.
     /// - Throws: what the body throws; `holdLost` if the hold ended first, with the body's error as its cause;
-    ///   `deadlineExceeded`, `cancelled`, `sessionExpired`, `selfDeadlock` or what a request threw if there was no hold.
+    ///   `deadlineExceeded`, `cancelled`, `sessionExpired`, `selfDeadlock` or what a request threw if there was no
+    ///   hold.
     public func withLock<R: Sendable>(
         timeout: Duration? = nil, _ body: @escaping @Sendable (LockGrant) async throws -> R
     ) async throws -> R {

@@ -2,9 +2,10 @@ public import ConclaveCore
 
 /// A number that grows from grant to grant: give it to whatever a hold protects, so that late writes can be refused.
 ///
-/// It is the zxid of the transaction that created the holder's node, as an unsigned 64-bit number: unique in an ensemble,
-/// never reused, and greater than the token of every earlier grant of the same lock or election (S2). A reader's token is
-/// below that of every later writer. Tokens of different ensembles, or of one whose data was wiped, do not compare.
+/// It is the zxid of the transaction that created the holder's node, as an unsigned 64-bit number: unique in an
+/// ensemble, never reused, and greater than the token of every earlier grant of the same lock or election (S2). A
+/// reader's token is below that of every later writer. Tokens of different ensembles, or of one whose data was wiped,
+/// do not compare.
 public struct FencingToken: RawRepresentable, Hashable, Sendable {
     /// The number; 8 bytes where it is stored.
     public let rawValue: UInt64

@@ -21,7 +21,8 @@ public final class LockGrant: Sendable {
 
     deinit { hold.abandon() }
 
-    /// The number to send along with every effect on a resource that checks it; see ``FencingToken`` and ``FenceGuard``.
+    /// The number to send along with every effect on a resource that checks it; see ``FencingToken`` and
+    /// ``FenceGuard``.
     public var token: FencingToken { hold.token }
 
     /// Whether it is held exclusively or shared.
@@ -46,9 +47,11 @@ public final class LockGrant: Sendable {
     /// Why it was lost; `nil` while it is held and after a release.
     public var loss: HoldLoss? { hold.loss }
 
-    /// Waits for the end: returns the reason of a loss, or `nil` after a release. Throws if the waiting task is cancelled.
+    /// Waits for the end: returns the reason of a loss, or `nil` after a release. Throws if the waiting task is
+    /// cancelled.
     ///
-    /// Any number of tasks may wait, also after the end. Loss is told once, before any later grant of the same client (S9).
+    /// Any number of tasks may wait, also after the end. Loss is told once, before any later grant of the same client
+    /// (S9).
     public func lost() async throws(CancellationError) -> HoldLoss? { try await hold.waitForLoss() }
 
     /// Sends operations that take effect, all or none, only if the lock is still held when they do (S3).
@@ -57,8 +60,8 @@ public final class LockGrant: Sendable {
     /// transaction.
     ///
     /// - Returns: the result of each operation.
-    /// - Throws: ``ZooKeeperError`` with code `holdLost` if the hold has ended, in which case nothing has happened; else
-    ///   what the transaction throws. After `connectionLoss` the outcome is unknown.
+    /// - Throws: ``ZooKeeperError`` with code `holdLost` if the hold has ended, in which case nothing has happened;
+    ///   else what the transaction throws. After `connectionLoss` the outcome is unknown.
     /// - Cost: one request.
     @discardableResult
     public func guarded(_ operations: [Operation]) async throws(ZooKeeperError) -> [OperationResult] {
@@ -67,8 +70,8 @@ public final class LockGrant: Sendable {
 
     /// Gives the lock up. Does nothing if it was released or lost before.
     ///
-    /// Returns when the node is gone. If the connection is lost first or the task is cancelled, the removal goes on in the
-    /// background until it is done or the session is over; the grant counts as released at once in every case.
+    /// Returns when the node is gone. If the connection is lost first or the task is cancelled, the removal goes on in
+    /// the background until it is done or the session is over; the grant counts as released at once in every case.
     ///
     /// - Cost: one request.
     public func release() async { await hold.release() }

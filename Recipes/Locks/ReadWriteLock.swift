@@ -5,14 +5,14 @@ public import ConclaveCore
 ///
 /// Fair in the order of arrival: a reader that comes after a waiting writer waits behind it, so writers do not starve.
 ///
-/// - **Guarantee**: S1–S9 of the safety statement, with "lowest" read as "nobody before it that excludes it"; a reader's
-///   token is below that of every later writer.
+/// - **Guarantee**: S1–S9 of the safety statement, with "lowest" read as "nobody before it that excludes it"; a
+///   reader's token is below that of every later writer.
 /// - **Layout**: `<path>/_c_<uuid>-__READ__<number>` and `…-__WRIT__<number>`, those of Curator's
 ///   `InterProcessReadWriteLock`. Any other sequential child counts as a writer, kazoo's `__rlock__` as a reader.
-/// - **Cancellation, deadline, session loss, self-deadlock**: as ``DistributedLock``. A task that holds for writing and asks to
-///   read waits for itself and is told so; use ``downgrade(_:)``.
-/// - **Cost**: 2 requests to get it uncontended and 1 to give it up. A waiting reader watches the last writer before it, a
-///   waiting writer its predecessor: a release wakes one writer, or the readers up to the next writer.
+/// - **Cancellation, deadline, session loss, self-deadlock**: as ``DistributedLock``. A task that holds for writing and
+///   asks to read waits for itself and is told so; use ``downgrade(_:)``.
+/// - **Cost**: 2 requests to get it uncontended and 1 to give it up. A waiting reader watches the last writer before
+///   it, a waiting writer its predecessor: a release wakes one writer, or the readers up to the next writer.
 /// - **Source**: ZooKeeper's recipe for shared locks; Curator's layout.
 public struct ReadWriteLock: Sendable {
     private let contenders: Contenders
@@ -74,12 +74,13 @@ public struct ReadWriteLock: Sendable {
 
     /// Turns a hold for writing into one for reading without letting a writer in between.
     ///
-    /// One transaction replaces the writer's node by a reader's at the same place in the queue, so readers behind it get
-    /// in and no writer overtakes (the defect of CURATOR-621). The token stays the writer's, so that it remains below those of
-    /// later writers. The grant given is released by it; for grants by handle.
+    /// One transaction replaces the writer's node by a reader's at the same place in the queue, so readers behind it
+    /// get in and no writer overtakes (the defect of CURATOR-621). The token stays the writer's, so that it remains
+    /// below those of later writers. The grant given is released by it; for grants by handle.
     ///
-    /// - Throws: `holdLost` if the hold had ended; `badArguments` for a grant that is not for writing at this path; else
-    ///   what the transaction throws, with nothing changed, or, if the outcome is unknown, with both holds given up.
+    /// - Throws: `holdLost` if the hold had ended; `badArguments` for a grant that is not for writing at this path;
+    ///   else what the transaction throws, with nothing changed, or, if the outcome is unknown, with both holds given
+    ///   up.
     /// - Cost: one request.
     public func downgrade(_ grant: LockGrant) async throws(ZooKeeperError) -> LockGrant {
         try await contenders.downgrade(grant)

@@ -57,7 +57,9 @@ extension Store {
     /// - Throws: `.layout` if the first line is not a number.
     package mutating func serverID() throws(StorageError) -> Int64? {
         try begin(in: nil)
-        do throws(StorageError) { return try readNumber(PathText.join(directory.root, FileName.serverID), .layout) } catch { throw fail(error) }
+        do throws(StorageError) {
+            return try readNumber(PathText.join(directory.root, FileName.serverID), .layout)
+        } catch { throw fail(error) }
     }
 
     private mutating func currentEpoch(_ logged: Int64) throws(StorageError) -> Int64 {
@@ -91,7 +93,8 @@ extension Store {
         let text = String(decoding: bytes, as: UTF8.self)
         let line = text.split(whereSeparator: \.isNewline).first ?? ""
         let digits = line.drop(while: \.isWhitespace)
-        guard let end = digits.lastIndex(where: { !$0.isWhitespace }), let number = Int64(digits[...end]), number >= 0 else {
+        guard let end = digits.lastIndex(where: { !$0.isWhitespace }), let number = Int64(digits[...end]), number >= 0
+        else {
             throw StorageError(code, file: path, "expected a number, found \(bytes.isEmpty ? "an empty file" : "text")")
         }
         return number

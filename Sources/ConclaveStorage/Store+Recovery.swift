@@ -32,6 +32,8 @@ extension Store {
         var candidates = try directory.snapshotFiles(&volume)
         if candidates.isEmpty {
             guard try mayBeginAnew(files, confirmed) else {
+                // Whatever logs are here have nothing in them, and would be in the way.
+                try TornTailRepair.clean(nil, end: recovered.lastZxid, in: directory, &volume)
                 try establish(&recovered, confirmed)
                 return recovered
             }
@@ -50,6 +52,10 @@ extension Store {
         recovered.lastZxid = replay.end
         recovered.replayed = replay.replayed
         recovered.warnings += replay.warnings
+        if replay.skipped > 0 {
+            recovered.warnings.append(
+                "the logs leave out \(replay.skipped) numbers between neighbouring transactions; nothing is missing")
+        }
         try checkEnd(replay.end, newest: candidates[0], used: base, confirmed)
         try TornTailRepair.clean(replay.torn, end: replay.end, in: directory, &volume)
         recovered.torn = replay.torn
@@ -92,7 +98,7 @@ extension Store {
                         + "begin empty, remove \(FileName.currentEpoch) and \(FileName.acceptedEpoch)")
             }
         }
-        if options.autoCreate { return true }
+        if options.autoCreate || (options.trustEmptySnapshot && !files.isEmpty) { return true }
         return try volume.exists(PathText.join(directory.logRoot, FileName.initialize))
     }
 
@@ -112,7 +118,7 @@ extension Store {
     }
 
     private mutating func publishEmptySnapshot() throws(StorageError) {
-        var writer = try SnapshotWriter(.zero, in: directory, limit: options.maximumEntryBytes, &volume)
+        var writer = try SnapshotWriter(.zero, in: directory, &volume)
         let body = EmptySnapshot.body
         try writer.write(body.span, &volume)
         try writer.seal(digest: options.writesDigest ? EmptySnapshot.digest : nil, &volume)
@@ -137,7 +143,8 @@ extension Store {
         var first: StorageError?
         for name in candidates.prefix(Self.candidateLimit) {
             do throws(StorageError) {
-                _ = try SnapshotReader.load(name, in: directory, into: &target, limit: options.maximumEntryBytes, &volume)
+                _ = try SnapshotReader.load(
+                    name, in: directory, into: &target, limit: options.maximumEntryBytes, &volume)
                 return name
             } catch {
                 first = first ?? error
@@ -163,7 +170,8 @@ extension Store {
             throw StorageError(
                 .missing, file: directory.logs,
                 "transactions through \(confirmed) were confirmed (\(directory.confirmedPath)), but the history ends with "
-                    + "\(end). Restore the newest logs; if they were cut on purpose, by another server, remove that file")
+                    + "\(end). Restore the newest logs; if they were cut on purpose, by another server, remove that file"
+            )
         }
     }
 

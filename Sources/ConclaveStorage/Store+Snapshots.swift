@@ -6,7 +6,8 @@ import ConclaveWire
 /// ```
 /// beginSnapshot(zxid)      a temporary file with the header; the log rolls
 /// writeSnapshot(bytes) …   sessions, access control lists, nodes, as ``SnapshotCodec`` encodes them
-/// finishSnapshot(digest)   terminator, seals, sync, read back, rename, sync of the folder
+/// sealSnapshot(digest)     terminator, seals, sync
+/// checkSnapshot(bytes) …   reads back; at the end rename and sync of the folder
 /// ```
 extension Store {
     /// Begins the snapshot of the state directly behind a transaction.
@@ -30,8 +31,10 @@ extension Store {
     }
 
     private mutating func startSnapshot(_ zxid: Zxid) throws(StorageError) {
-        guard snapshot == nil else { throw StorageError(.misuse, "a snapshot is already being written") }
-        snapshot = try SnapshotWriter(zxid, in: directory, limit: options.maximumEntryBytes, &volume)
+        guard snapshot == nil, check == nil else {
+            throw StorageError(.misuse, "a snapshot is already being written")
+        }
+        snapshot = try SnapshotWriter(zxid, in: directory, &volume)
         schedule.reset()
     }
 
@@ -44,18 +47,34 @@ extension Store {
         } catch { throw fail(error) }
     }
 
-    /// Publishes the snapshot. Blocks for one short sync and while the file is read back.
+    /// Ends the writing; ``checkSnapshot(limitBytes:)`` follows. Blocks for one short sync.
     ///
     /// - Parameter digest: the digest of the tree and the transaction after which it held; left out if the options say so.
-    package mutating func finishSnapshot(
-        digest: (zxid: Zxid, digest: TreeDigest)?
-    ) throws(StorageError) {
+    package mutating func sealSnapshot(digest: (zxid: Zxid, digest: TreeDigest)?) throws(StorageError) {
+        try begin(in: .open)
+        do throws(StorageError) { check = try sealed(digest) } catch { throw fail(error) }
+    }
+
+    /// Reads back about so many bytes of the sealed snapshot, and publishes it when all have been read.
+    /// - Returns: whether it has been published.
+    package mutating func checkSnapshot(limitBytes: Int) throws(StorageError) -> Bool {
         try begin(in: .open)
         do throws(StorageError) {
-            let writer = try sealSnapshot(digest)
+            guard check != nil else { throw StorageError(.misuse, "no snapshot was sealed") }
+            guard try check?.advance(limitBytes: limitBytes, &volume) == true, let writer = check?.writer else {
+                return false
+            }
+            check = nil
             try writer.publish(&volume)
             published(writer.zxid)
+            return true
         } catch { throw fail(error) }
+    }
+
+    /// Seals, checks and publishes the snapshot in one call, which blocks for as long as reading it back takes.
+    package mutating func finishSnapshot(digest: (zxid: Zxid, digest: TreeDigest)?) throws(StorageError) {
+        try sealSnapshot(digest: digest)
+        while try !checkSnapshot(limitBytes: .max) {}
     }
 
     /// Publishes a snapshot received from a leader, in place of the history: what the logs hold beyond it is dropped, so that
@@ -67,7 +86,9 @@ extension Store {
     ) throws(StorageError) {
         try begin(in: .open)
         do throws(StorageError) {
-            let writer = try sealSnapshot(digest)
+            var check = try sealed(digest)
+            while try !check.advance(limitBytes: .max, &volume) {}
+            let writer = check.writer
             try log.roll(&volume)
             try writer.publish(&volume)
             published(writer.zxid)
@@ -80,19 +101,24 @@ extension Store {
     /// Gives up the snapshot that is being written.
     package mutating func abandonSnapshot() throws(StorageError) {
         try begin(in: .open)
-        guard let writer = snapshot else { return }
-        snapshot = nil
-        do throws(StorageError) { try writer.abandon(&volume) } catch { throw fail(error) }
+        do throws(StorageError) { try dropUnfinished() } catch { throw fail(error) }
     }
 
-    private mutating func sealSnapshot(
+    mutating func dropUnfinished() throws(StorageError) {
+        let (writer, check) = (snapshot, check)
+        (snapshot, self.check) = (nil, nil)
+        try writer?.abandon(&volume)
+        try check?.abandon(&volume)
+    }
+
+    private mutating func sealed(
         _ digest: (zxid: Zxid, digest: TreeDigest)?
-    ) throws(StorageError) -> SnapshotWriter<D> {
+    ) throws(StorageError) -> SnapshotCheck<D> {
         guard var writer = snapshot else { throw StorageError(.misuse, "no snapshot was begun") }
         snapshot = nil
         let recorded = options.writesDigest ? digest.map { SnapshotDigest(zxid: $0.zxid, digest: $0.digest) } : nil
         try writer.seal(digest: recorded, &volume)
-        return writer
+        return try SnapshotCheck(writer, limit: options.maximumEntryBytes, &volume)
     }
 
     private mutating func published(_ zxid: Zxid) {

@@ -11,8 +11,7 @@ extension Store {
     package mutating func truncate(to zxid: Zxid) throws(StorageError) {
         try begin(in: .open)
         do throws(StorageError) {
-            if let snapshot { try snapshot.abandon(&volume) }
-            snapshot = nil
+            try dropUnfinished()
             try log.roll(&volume)
             try dropHistory(behind: zxid, mustExist: true)
             lastZxid = zxid
@@ -67,15 +66,10 @@ extension Store {
         let file = try volume.open(path)
         defer { volume.close(file) }
         var reader = try LogFileReader(file, path: path, limit: options.maximumEntryBytes, &volume)
-        while true {
-            let offset = reader.offset
-            guard case .transaction(let transaction) = try reader.next(&volume) else { return boundary }
-            guard transaction.header.zxid <= zxid else {
-                boundary.cut = max(offset, Int64(LogFormat.headerBytes))
-                return boundary
-            }
-            boundary.last = transaction.header.zxid
-        }
+        while let passed = try reader.skip(through: zxid, &volume) { boundary.last = passed }
+        let offset = reader.offset
+        if case .transaction = try reader.next(&volume) { boundary.cut = offset }
+        return boundary
     }
 
     private mutating func cut(_ name: Zxid, at offset: Int64) throws(StorageError) {

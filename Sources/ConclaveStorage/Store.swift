@@ -16,6 +16,7 @@ package struct Store<D: Disk> {
     /// Exists from recovery on.
     var mark: ConfirmedMark<D>?
     var snapshot: SnapshotWriter<D>?
+    var check: SnapshotCheck<D>?
     /// The newest transaction of the history.
     package internal(set) var lastZxid = Zxid(rawValue: -1)
     /// The newest snapshot that was loaded or written.
@@ -42,7 +43,7 @@ package struct Store<D: Disk> {
     package var disk: D { volume.disk }
 
     /// Whether a snapshot should be written; see ``StorageOptions/snapshotEvery``.
-    package var isSnapshotDue: Bool { snapshot == nil && schedule.isDue }
+    package var isSnapshotDue: Bool { snapshot == nil && check == nil && schedule.isDue }
 
     /// Writes a batch, syncs it and proves it.
     ///
@@ -70,7 +71,9 @@ package struct Store<D: Disk> {
         if let gap = batch.firstGap { throw StorageError(.misuse, "a batch has a gap before transaction \(gap)") }
         guard batch.longest <= options.maximumEntryBytes else {
             throw StorageError(
-                .misuse, "a transaction of \(batch.longest) bytes, more than \(options.maximumEntryBytes), could not be read back")
+                .misuse,
+                "a transaction of \(batch.longest) bytes, more than \(options.maximumEntryBytes), could not be read back"
+            )
         }
     }
 
@@ -79,8 +82,7 @@ package struct Store<D: Disk> {
         try begin(in: .open)
         do throws(StorageError) {
             try log.roll(&volume)
-            if let snapshot { try snapshot.abandon(&volume) }
-            snapshot = nil
+            try dropUnfinished()
             if let mark {
                 var mark = mark
                 try mark.set(mark.zxid, &volume)

@@ -51,8 +51,8 @@ package final class Listener {
         }
     }
 
-    /// Where it listens, with the port that the system chose.
-    package var address: SocketAddress? { socket.localAddress }
+    /// Where it listens, with the port that the system chose; `nil` once it is closed.
+    package var address: SocketAddress? { watch == nil ? nil : socket.localAddress }
 
     /// Whether accepting rests after a shortage.
     package var isResting: Bool { pause != nil }

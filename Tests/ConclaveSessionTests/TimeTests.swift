@@ -50,7 +50,8 @@ import Testing
         #expect(talk.machine.status == .connected)
         let link = talk.machine.currentLink
         talk.pass(1)
-        #expect(talk.actions().prefix(2) == [.disconnect(link: link), .changed(.suspended)])
+        // By now the hold window has lapsed too: nothing was answered since the connection was made.
+        #expect(talk.actions().filter { $0 != .holdLapsed }.prefix(2) == [.disconnect(link: link), .changed(.suspended)])
     }
 
     @Test("The hold window counts from the sending of the last answered request and ends before the timeout")

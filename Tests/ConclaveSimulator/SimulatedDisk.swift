@@ -110,7 +110,9 @@ package struct SimulatedDisk: Disk, Sendable {
 
     package mutating func open(_ path: String) throws(DiskError) -> File {
         try beginRead(path)
-        guard let inode = names[Self.normal(path)] else { throw DiskError(.notFound, path: path, message: "no such file") }
+        guard let inode = names[Self.normal(path)] else {
+            throw DiskError(.notFound, path: path, message: "no such file")
+        }
         return File(inode: inode)
     }
 
@@ -146,13 +148,16 @@ package struct SimulatedDisk: Disk, Sendable {
         let start = min(Int(offset), image.size)
         let end = min(start + count, image.size)
         let stored = min(max(start, image.content.count), end)
-        if start < image.content.count { buffer.append(contentsOf: image.content[start..<min(end, image.content.count)]) }
-        buffer.append(contentsOf: repeatElement(0, count: end - stored))
+        if start < image.content.count {
+            buffer.append(contentsOf: image.content[start..<min(end, image.content.count)])
+        }
+        buffer.append(contentsOf: [UInt8](repeating: 0, count: end - stored))
         return end - start
     }
 
     package mutating func write(_ file: File, _ bytes: Span<UInt8>, at offset: Int64) throws(DiskError) {
-        let copy = bytes.indices.map { bytes[$0] }
+        // Safe: the pointer does not leave the closure.
+        let copy = unsafe bytes.withUnsafeBufferPointer { unsafe Array($0) }
         try checkRoom(file, Int(offset) + copy.count)
         try change("write \(copy.count) bytes at \(offset)", path(of: file)) { disk in
             disk.inodes[file.inode].write(copy, at: Int(offset))
@@ -316,7 +321,7 @@ extension SimulatedDisk.Inode {
         guard !bytes.isEmpty else { return }
         let end = offset + bytes.count
         if current.content.count < end {
-            current.content.append(contentsOf: repeatElement(0, count: end - current.content.count))
+            current.content.append(contentsOf: [UInt8](repeating: 0, count: end - current.content.count))
         }
         current.content.replaceSubrange(offset..<end, with: bytes)
         if current.size < end {
@@ -352,7 +357,9 @@ extension SimulatedDisk.Image {
         let end = min(start + SimulatedDisk.sectorBytes, other.size)
         guard start < end else { return }
         if content.count < end { content.append(contentsOf: repeatElement(0, count: end - content.count)) }
-        for index in start..<end { content[index] = index < other.content.count ? other.content[index] : 0 }
+        var bytes = start < other.content.count ? Array(other.content[start..<min(end, other.content.count)]) : []
+        bytes.append(contentsOf: [UInt8](repeating: 0, count: end - start - bytes.count))
+        content.replaceSubrange(start..<end, with: bytes)
         size = max(size, end)
     }
 

@@ -53,7 +53,9 @@ struct CrashTests {
             store = next
         }
 
-        func acknowledged(at operation: Int) -> Zxid { promises.last { $0.operation <= operation }?.acknowledged ?? .zero }
+        func acknowledged(at operation: Int) -> Zxid {
+            promises.last { $0.operation <= operation }?.acknowledged ?? .zero
+        }
         func issued(at operation: Int) -> Zxid { issues.last { $0.operation <= operation }?.issued ?? .zero }
     }
 

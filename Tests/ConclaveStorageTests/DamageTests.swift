@@ -85,7 +85,8 @@ struct DamageTests {
             var cut = disk
             cut.cut(History.log(1), to: length)
             let error = storageError { _ = try History.recover(cut) }
-            #expect(error?.code == .corrupt || error?.code == .missing, "cut at \(length): \(String(describing: error))")
+            #expect(
+                error?.code == .corrupt || error?.code == .missing, "cut at \(length): \(String(describing: error))")
         }
     }
 

@@ -16,7 +16,8 @@ struct LogTests {
         _ = try store.append(History.batch(4...4))
         #expect(
             Array(store.disk.operations[start...]) == [
-                "create \(History.log(1))", "preallocate 8192 \(History.log(1))", "write 16 bytes at 0 \(History.log(1))",
+                "create \(History.log(1))", "preallocate 8192 \(History.log(1))",
+                "write 16 bytes at 0 \(History.log(1))",
                 "write \(first.byteCount) bytes at 16 \(History.log(1))", "sync \(History.log(1))",
                 "sync folder \(History.versionFolder)", "write 24 bytes at 0 \(History.mark)",
                 "write \(History.batch(4...4).byteCount) bytes at \(16 + first.byteCount) \(History.log(1))",
@@ -76,7 +77,9 @@ struct LogTests {
         #expect(recovered.lastZxid == Zxid(rawValue: 7 * epoch + 2))
         #expect(target.zxids.map(\.rawValue) == [1, 2, 7 * epoch + 1, 7 * epoch + 2])
 
-        for (first, second) in [(3, 5), (3, 3), (3, 2), (epoch + 1, epoch + 3), (epoch + 2, epoch + 3)] as [(Int64, Int64)] {
+        for (first, second) in [(3, 5), (3, 3), (3, 2), (epoch + 1, epoch + 3), (epoch + 2, epoch + 3)]
+            as [(Int64, Int64)]
+        {
             var (store, _, _) = try History.recover(SimulatedDisk())
             _ = try store.append(History.batch(1...2))
             var batch = LogBatch()
@@ -84,6 +87,21 @@ struct LogTests {
             batch.append(History.transaction(Zxid(rawValue: second)))
             #expect(storageError { _ = try store.append(batch) }?.code == .misuse)
         }
+    }
+
+    @Test("A number left out between neighbours of one file is no loss, one between files is")
+    func unusedNumber() throws {
+        var disk = try History.threeFiles()
+        let header = try #require(disk.contents(of: History.log(1))).prefix(16)
+        var batch = LogBatch()
+        for zxid in [Int64(31), 32, 34] { batch.append(History.transaction(Zxid(rawValue: zxid))) }
+        disk.put(header + batch.bytes, at: History.log(31))
+        let (_, target, recovered) = try History.recover(disk)
+        #expect(recovered.lastZxid == Zxid(rawValue: 34))
+        #expect(target.transactions.last?.header.zxid == Zxid(rawValue: 34))
+        #expect(recovered.warnings.count == 1)
+        disk.put(header + History.batch(36...36).bytes, at: History.log(36))
+        #expect(storageError { _ = try History.recover(disk) }?.code == .gap)
     }
 
     @Test("An empty batch changes nothing and proves what was proven before")
@@ -109,9 +127,10 @@ struct LogTests {
     func emptyLastFile() throws {
         let whole = try History.threeFiles()
         let header: [UInt8] = [0x5A, 0x4B, 0x4C, 0x47, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]
-        for bytes in [[], Array(header.prefix(7)), header, header + [UInt8](repeating: 0, count: 5000),
-            [UInt8](repeating: 0, count: 6000)]
-        {
+        for bytes in [
+            [], Array(header.prefix(7)), header, header + [UInt8](repeating: 0, count: 5000),
+            [UInt8](repeating: 0, count: 6000),
+        ] {
             var disk = whole
             disk.put(bytes, at: History.log(31))
             var (store, target, recovered) = try History.recover(disk)

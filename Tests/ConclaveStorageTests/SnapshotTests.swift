@@ -52,6 +52,27 @@ struct SnapshotTests {
         #expect(target.holdsExactly(through: Zxid(rawValue: 6)))
     }
 
+    @Test("A sealed snapshot is read back piece by piece, with appends in between, before it is published")
+    func checking() throws {
+        var (store, _, _) = try History.recover(SimulatedDisk())
+        _ = try store.append(History.batch(1...20))
+        try store.beginSnapshot(zxid: Zxid(rawValue: 20))
+        try store.writeSnapshot(History.snapshotBody(through: Zxid(rawValue: 20)))
+        try store.sealSnapshot(digest: (Zxid(rawValue: 20), TreeDigest(value: 1)))
+        #expect(!store.isSnapshotDue)
+        var pieces = 1
+        while try !store.checkSnapshot(limitBytes: 300) {
+            #expect(store.disk.contents(of: History.snapshot(20)) == nil)
+            let zxid = store.lastZxid.rawValue + 1
+            _ = try store.append(History.batch(zxid...zxid))
+            pieces += 1
+        }
+        #expect(pieces > 4)
+        let (_, target, recovered) = try History.recover(store.disk.afterCrash(.nothing, seed: 0))
+        #expect(recovered.snapshot == "snapshot.14")
+        #expect(target.holdsExactly(through: store.lastZxid))
+    }
+
     @Test("Snapshots without the digest part are written on demand, and read")
     func withoutDigest() throws {
         var options = History.options

@@ -35,12 +35,14 @@ struct ModelTarget: RecoveryTarget {
     mutating func acl(key: Int64, _ acl: [ACL]) { acls.append(SnapshotACL(key: key, acl: acl)) }
 
     mutating func node(path: Span<UInt8>, data: Span<UInt8>?, aclKey: Int64, stat: StoredStat) -> Bool {
-        let bytes = path.indices.map { path[$0] }
+        let bytes = path.copy
         let name = String(decoding: bytes, as: UTF8.self)
         guard self.data[name] == nil else { return false }
-        if let parent = NodePath(utf8: bytes).parent, self.data[parent == .root ? "" : parent.text] == nil { return false }
+        if let parent = NodePath(utf8: bytes).parent, self.data[parent == .root ? "" : parent.text] == nil {
+            return false
+        }
         nodes.append(name)
-        if let data { self.data[name] = .some(data.indices.map { data[$0] }) } else { self.data[name] = .some(nil) }
+        if let data { self.data[name] = .some(data.copy) } else { self.data[name] = .some(nil) }
         stats[name] = stat
         aclKeys[name] = aclKey
         if name.hasPrefix("/n") { zxids.append(stat.czxid) }
@@ -102,7 +104,8 @@ enum History {
     /// The encoded body of a snapshot that holds the test history through a zxid.
     static func snapshotBody(through last: Zxid) -> [UInt8] {
         var writer = ByteWriter()
-        SnapshotCodec.writeSessions([SnapshotSession(id: SessionID(rawValue: 0x7777), timeoutMilliseconds: 9000)], into: &writer)
+        SnapshotCodec.writeSessions(
+            [SnapshotSession(id: SessionID(rawValue: 0x7777), timeoutMilliseconds: 9000)], into: &writer)
         SnapshotCodec.writeACLTable([SnapshotACL(key: 1, acl: .readOnly)], into: &writer)
         var paths: [(String, Zxid)] = [("", .zero), ("/zookeeper", .zero)]
         for zxid in stride(from: Int64(1), through: last.rawValue, by: 1) {
@@ -110,7 +113,8 @@ enum History {
         }
         for (path, zxid) in paths {
             let stat = StoredStat(
-                czxid: zxid, mzxid: zxid, ctime: 0, mtime: 0, version: 0, childCreates: 0, aversion: 0, owner: 0, pzxid: zxid)
+                czxid: zxid, mzxid: zxid, ctime: 0, mtime: 0, version: 0, childCreates: 0, aversion: 0, owner: 0,
+                pzxid: zxid)
             let utf8 = Array(path.utf8)
             SnapshotCodec.writeNode(path: utf8.span, data: [7], aclKey: -1, stat: stat, into: &writer)
         }
@@ -150,6 +154,10 @@ enum History {
         if close { try store.close() }
         return store.disk.afterCleanEnd()
     }
+}
+
+extension Span<UInt8> {
+    var copy: [UInt8] { withUnsafeBufferPointer { Array($0) } }
 }
 
 /// The storage error that a body throws.

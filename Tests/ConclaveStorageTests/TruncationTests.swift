@@ -75,7 +75,11 @@ struct TruncationTests {
                 #expect(after.recovered.lastZxid >= zxid(last), context)
                 #expect(after.target.holdsExactly(through: after.recovered.lastZxid), context)
                 var again = after.store
-                if after.recovered.lastZxid > zxid(last) { try again.truncate(to: zxid(last)) } else { try again.close() }
+                if after.recovered.lastZxid > zxid(last) {
+                    try again.truncate(to: zxid(last))
+                } else {
+                    try again.close()
+                }
                 var target = ModelTarget()
                 #expect(try again.recover(into: &target).lastZxid == zxid(last), context)
             }
@@ -95,7 +99,8 @@ struct TruncationTests {
             for (operation, image) in store.disk.captures.enumerated().dropFirst(recovering) {
                 let after = try History.recover(image.afterCrash(survival, seed: UInt64(operation)))
                 #expect(after.recovered.lastZxid >= zxid(12), "\(survival), operation \(operation)")
-                #expect(after.target.holdsExactly(through: after.recovered.lastZxid), "\(survival), operation \(operation)")
+                #expect(
+                    after.target.holdsExactly(through: after.recovered.lastZxid), "\(survival), operation \(operation)")
             }
         }
     }

@@ -104,8 +104,9 @@ final class TemporaryDirectory {
         #expect(try disk.size(of: read) == 1)
     }
 
-    @Test("Reserved space reads as zeros and never shrinks a file")
-    mutating func preallocates() throws {
+    @Test("Reserved space reads as zeros and never shrinks a file", arguments: [false, true])
+    mutating func preallocates(initialises: Bool) throws {
+        disk = FileDisk(initialisesReservedSpace: initialises)
         let file = try disk.create(path("a"))
         defer { disk.close(file) }
         try disk.write(file, ([1, 2] as [UInt8]).span, at: 0)

@@ -89,7 +89,8 @@ struct ContenderMachineTests {
             Self.other(1, "__WRIT__"), "abc__lock__0000000003", Self.other(4, "__READ__"), "x__rlock__0000000005", own,
             Self.other(7, "__WRIT__"),
         ]
-        #expect(machine.handle(.listed(children, isWindowOpen: true)) == [.wait(own: own, behind: "abc__lock__0000000003")])
+        #expect(
+            machine.handle(.listed(children, isWindowOpen: true)) == [.wait(own: own, behind: "abc__lock__0000000003")])
         #expect(machine.handle(.predecessorGone) == [.list])
         let actions = machine.handle(.listed([Self.other(4, "__READ__"), own], isWindowOpen: true))
         guard case .grant? = actions.first else { return #expect(Bool(false), "\(actions)") }

@@ -5,25 +5,30 @@ import Testing
 
 @Suite("Names of contenders")
 struct ContenderNameTests {
-    @Test("Names of every library give their number and whether they share", arguments: [
-        ("_c_1f0e7c52-2a4b-4e5d-9d3c-0a1b2c3d4e5f-lock-0000000042", 42, false),
-        ("_c_1f0e7c52-2a4b-4e5d-9d3c-0a1b2c3d4e5f-__READ__0000000007", 7, true),
-        ("_c_1f0e7c52-2a4b-4e5d-9d3c-0a1b2c3d4e5f-__WRIT__0000000008", 8, false),
-        ("_c_1f0e7c52-2a4b-4e5d-9d3c-0a1b2c3d4e5f-latch-0000000000", 0, false),
-        ("7ac3f00d__lock__0000000009", 9, false),
-        ("7ac3f00d__rlock__0000000010", 10, true),
-        ("0000000011", 11, false),
-        ("x2147483647", Int32.max, false),
-    ] as [(String, Int32, Bool)])
+    @Test(
+        "Names of every library give their number and whether they share",
+        arguments: [
+            ("_c_1f0e7c52-2a4b-4e5d-9d3c-0a1b2c3d4e5f-lock-0000000042", 42, false),
+            ("_c_1f0e7c52-2a4b-4e5d-9d3c-0a1b2c3d4e5f-__READ__0000000007", 7, true),
+            ("_c_1f0e7c52-2a4b-4e5d-9d3c-0a1b2c3d4e5f-__WRIT__0000000008", 8, false),
+            ("_c_1f0e7c52-2a4b-4e5d-9d3c-0a1b2c3d4e5f-latch-0000000000", 0, false),
+            ("7ac3f00d__lock__0000000009", 9, false),
+            ("7ac3f00d__rlock__0000000010", 10, true),
+            ("0000000011", 11, false),
+            ("x2147483647", Int32.max, false),
+        ] as [(String, Int32, Bool)])
     func known(_ text: String, _ sequence: Int32, _ isShared: Bool) throws {
         let name = try #require(ContenderName(text))
         #expect(name.sequence == sequence)
         #expect(name.isShared == isShared)
     }
 
-    @Test("What has no number is no contender", arguments: [
-        "", "lock", "lock-123456789", "config", "host-123456789", "lock-0000000042x", "9999999999", "lock-２１４７４８３６４７",
-    ])
+    @Test(
+        "What has no number is no contender",
+        arguments: [
+            "", "lock", "lock-123456789", "config", "host-123456789", "lock-0000000042x", "9999999999",
+            "lock-２１４７４８３６４７",
+        ])
     func strangers(_ text: String) {
         #expect(ContenderName(text) == nil)
     }
@@ -44,7 +49,8 @@ struct ContenderNameTests {
     func order() {
         let names = ["zz-lock-0000000001", "aa__lock__0000000003", "mm-__READ__0000000002", "bb-__WRIT__0000000002"]
         let sorted = names.compactMap(ContenderName.init).sorted().map(\.text)
-        #expect(sorted == ["zz-lock-0000000001", "bb-__WRIT__0000000002", "mm-__READ__0000000002", "aa__lock__0000000003"])
+        #expect(
+            sorted == ["zz-lock-0000000001", "bb-__WRIT__0000000002", "mm-__READ__0000000002", "aa__lock__0000000003"])
     }
 
     @Test("The id of an attempt is a UUID of version 4, and the next one differs")

@@ -59,10 +59,13 @@ extension LeadershipTerm: AnyGrant {
     func release() async { await resign() }
 }
 
-/// S7 and S9 the hard way: something goes wrong at the first suspension point of an acquire, then at the second, and so on.
+/// S7 and S9 the hard way: something goes wrong at the first suspension point of an acquire, then at the second, and so
+/// on.
 @Suite("Interrupted at every suspension point", .onServer)
 struct InterruptionTests {
-    @Test("S7: cancelled at any point, nothing is left and the next contender gets it", arguments: AnyRecipe.Kind.allCases)
+    @Test(
+        "S7: cancelled at any point, nothing is left and the next contender gets it", arguments: AnyRecipe.Kind.allCases
+    )
     func cancelled(_ kind: AnyRecipe.Kind) async throws {
         try await Live.run { live in
             let client = try await live.connect()
@@ -92,7 +95,9 @@ struct InterruptionTests {
         }
     }
 
-    @Test("S7: a waiter cancelled at any point leaves the queue, and whoever is behind it gets its turn", arguments: AnyRecipe.Kind.allCases)
+    @Test(
+        "S7: a waiter cancelled at any point leaves the queue, and whoever is behind it gets its turn",
+        arguments: AnyRecipe.Kind.allCases)
     func waiterCancelled(_ kind: AnyRecipe.Kind) async throws {
         try await Live.run { live in
             let client = try await live.connect()
@@ -120,7 +125,9 @@ struct InterruptionTests {
         }
     }
 
-    @Test("S9: a session that ends at any point ends the attempt or the hold, and the next contender gets it", arguments: AnyRecipe.Kind.allCases)
+    @Test(
+        "S9: a session that ends at any point ends the attempt or the hold, and the next contender gets it",
+        arguments: AnyRecipe.Kind.allCases)
     func expired(_ kind: AnyRecipe.Kind) async throws {
         try await Live.run { live in
             let rival = AnyRecipe(kind, try await live.connect(), at: live.path)

@@ -128,9 +128,11 @@ struct LiveConfigurationTests {
 
 @Suite("Sequential ids", .onServer)
 struct LiveSequentialIDsTests {
-    @Test("Concurrent tasks of several sessions draw different numbers", arguments: [
-        SequentialIDs.Form.sequentialNodes(), .sequentialNodes(kept: true), .blocks(of: 1), .blocks(of: 7),
-    ])
+    @Test(
+        "Concurrent tasks of several sessions draw different numbers",
+        arguments: [
+            SequentialIDs.Form.sequentialNodes(), .sequentialNodes(kept: true), .blocks(of: 1), .blocks(of: 7),
+        ])
     func unique(_ form: SequentialIDs.Form) async throws {
         try await Live.run { live in
             let sources = [

@@ -72,7 +72,11 @@ struct LiveElectionTests {
             let count = Shared(0)
             await #expect(throws: Failure.self) {
                 try await election.run { _ in
-                    if count.change({ count in count += 1; return count }) == 3 { throw Failure() }
+                    if count.change({ count in
+                        count += 1; return count
+                    }) == 3 {
+                        throw Failure()
+                    }
                     return .competeAgain
                 }
             }

@@ -20,7 +20,9 @@ final class UnprotectedCounter: Sendable {
 
 @Suite("Safety statement, on a server", .onServer)
 struct LiveSafetyTests {
-    @Test("S1: many tasks of many sessions increment an unprotected counter", arguments: [DistributedLock.Order.fair, .firstCome])
+    @Test(
+        "S1: many tasks of many sessions increment an unprotected counter",
+        arguments: [DistributedLock.Order.fair, .firstCome])
     func exclusion(_ order: DistributedLock.Order) async throws {
         try await Live.run { live in
             let counter = UnprotectedCounter()
@@ -62,7 +64,9 @@ struct LiveSafetyTests {
         }
     }
 
-    @Test("S3: guarded writes happen while it is held and never after", arguments: [DistributedLock.Order.fair, .firstCome])
+    @Test(
+        "S3: guarded writes happen while it is held and never after",
+        arguments: [DistributedLock.Order.fair, .firstCome])
     func guarded(_ order: DistributedLock.Order) async throws {
         try await Live.run { live in
             let client = try await live.connect()
@@ -144,7 +148,9 @@ struct LiveSafetyTests {
         }
     }
 
-    @Test("S7: an acquire that times out or only tries leaves nothing", arguments: [DistributedLock.Order.fair, .firstCome])
+    @Test(
+        "S7: an acquire that times out or only tries leaves nothing",
+        arguments: [DistributedLock.Order.fair, .firstCome])
     func noLitter(_ order: DistributedLock.Order) async throws {
         try await Live.run { live in
             let held = try await DistributedLock(try await live.connect(), at: live.path, order: order).acquire()
@@ -179,7 +185,9 @@ struct LiveSafetyTests {
                 for number in 0..<5 {
                     let waiter = try await live.connect()
                     group.addTask {
-                        try await DistributedLock(waiter, at: live.path).withLock { _ in order.change { $0.append(number) } }
+                        try await DistributedLock(waiter, at: live.path).withLock { _ in
+                            order.change { $0.append(number) }
+                        }
                     }
                     try await Live.waitUntil(number + 2, contendAt: live.path, with: client)
                 }

@@ -67,12 +67,20 @@ final class Live: Sendable {
     }
 
     /// Ends the session of a client at the server, as an expiry would: another connection takes it over and closes it.
+    ///
+    /// The client notices that its connection was taken and may take the session back before it is closed, so this is repeated
+    /// until the server does not know the session any more.
     static func expire(_ client: ZooKeeperClient) async throws {
         try await ClientStep.$observer.withValue(nil) {
             var options = ZooKeeperClient.Options()
             options.resume = client.ticket
-            let thief = try await ZooKeeperClient.connect(to: LiveServer.servers, options: options)
-            await thief.close()
+            while true {
+                do {
+                    await (try await ZooKeeperClient.connect(to: LiveServer.servers, options: options)).close()
+                } catch let error as ZooKeeperError where error.code == .sessionExpired {
+                    return
+                }
+            }
         }
     }
 
@@ -81,7 +89,7 @@ final class Live: Sendable {
         while true {
             do {
                 _ = try await client.exists("/")
-            } catch where error.isSessionOver {
+            } catch let error where error.isSessionOver {
                 return
             } catch {
                 if error.code == .cancelled { return }

@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// Stands between clients and a server and fails on demand: drops connections, or swallows the next answer and then drops.
+/// Stands between clients and a server and fails on demand: drops connections, or swallows the next answer and then
+/// drops.
 ///
 /// Blocking sockets and threads of its own, so that nothing of what is tested takes part in it.
 final class Relay: Sendable {
@@ -73,7 +74,9 @@ final class Relay: Sendable {
                 close(upstream)
                 continue
             }
-            state.withLock { _ = $0.sockets.insert(client); _ = $0.sockets.insert(upstream) }
+            state.withLock {
+                _ = $0.sockets.insert(client); _ = $0.sockets.insert(upstream)
+            }
             let open = Shared(2)
             for (from, to, isAnswer) in [(client, upstream, false), (upstream, client, true)] {
                 Thread.detachNewThread { [self] in
@@ -81,8 +84,14 @@ final class Relay: Sendable {
                     shutdown(from, Self.bothWays)
                     shutdown(to, Self.bothWays)
                     // Closed only when neither direction uses them, so that no number is taken over by another socket.
-                    guard open.change({ $0 -= 1; return $0 == 0 }) else { return }
-                    state.withLock { _ = $0.sockets.remove(from); _ = $0.sockets.remove(to) }
+                    guard
+                        open.change({
+                            $0 -= 1; return $0 == 0
+                        })
+                    else { return }
+                    state.withLock {
+                        _ = $0.sockets.remove(from); _ = $0.sockets.remove(to)
+                    }
                     close(from)
                     close(to)
                 }
@@ -95,10 +104,12 @@ final class Relay: Sendable {
         while true {
             let count = recv(from, &buffer, buffer.count, 0)
             guard count > 0 else { return }
-            let isLost = isAnswer && state.withLock { state in
-                defer { state.losesNextAnswer = false }
-                return state.losesNextAnswer
-            }
+            let isLost =
+                isAnswer
+                && state.withLock { state in
+                    defer { state.losesNextAnswer = false }
+                    return state.losesNextAnswer
+                }
             if isLost { return }
             var sent = 0
             while sent < count {

@@ -31,7 +31,8 @@ struct FencingTests {
 struct RevisionTrackerTests {
     static func stat(czxid: Int64 = 1, mzxid: Int64, version: Int32) -> Stat {
         Stat(
-            czxid: Zxid(rawValue: czxid), mzxid: Zxid(rawValue: mzxid), ctime: 0, mtime: 0, version: version, cversion: 0,
+            czxid: Zxid(rawValue: czxid), mzxid: Zxid(rawValue: mzxid), ctime: 0, mtime: 0, version: version,
+            cversion: 0,
             aversion: 0, ephemeralOwner: .none, dataLength: 0, numChildren: 0, pzxid: Zxid(rawValue: czxid))
     }
 
@@ -112,7 +113,9 @@ struct SignalTests {
         let other = Task { try await signal.wait() }
         waiting.cancel()
         await #expect(throws: CancellationError.self) { try await waiting.value }
-        let late = Task { withUnsafeCurrentTask { $0?.cancel() }; return try await signal.wait() }
+        let late = Task {
+            withUnsafeCurrentTask { $0?.cancel() }; return try await signal.wait()
+        }
         await #expect(throws: CancellationError.self) { try await late.value }
         signal.fire(3)
         #expect(try await other.value == 3)

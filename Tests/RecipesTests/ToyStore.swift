@@ -49,8 +49,8 @@ struct ToyStore {
     }
 }
 
-/// Many attempts against one ``ToyStore``, interleaved from a seed: replies and requests are lost, sessions expire, nodes are
-/// removed by strangers, tasks are cancelled, and notifications come late.
+/// Many attempts against one ``ToyStore``, interleaved from a seed: replies and requests are lost, sessions expire,
+/// nodes are removed by strangers, tasks are cancelled, and notifications come late.
 struct ToyWorld {
     struct Client {
         var session: SessionID
@@ -73,7 +73,8 @@ struct ToyWorld {
     var store = ToyStore()
     var clients: [Client]
     var random: SeededRandom
-    /// Tokens of exclusive grants with the moment of the listing that gave them: the store's order, not that of delivery.
+    /// Tokens of exclusive grants with the moment of the listing that gave them: the store's order, not that of
+    /// delivery.
     var exclusiveGrants: [(listed: Zxid, token: Zxid)] = []
     var wakeUps = 0
     var violations: [String] = []

@@ -109,7 +109,7 @@ package final class ForegroundProcess: Sendable {
             terminal?.give(to: id)
             start.set(.success(id))
             let ending = wait(for: id, terminal)
-            terminal?.takeBack()
+            terminal?.takeBack(from: id)
             result.set(ending)
         }
     }
@@ -155,7 +155,7 @@ package final class ForegroundProcess: Sendable {
             let low = status & 0x7F
             if low == 0 { return .exited(status >> 8 & 0xFF) }
             guard status & 0xFF == 0x7F else { return .signalled(low) }
-            terminal?.takeBack()
+            terminal?.takeBack(from: id)
             JobControl.stop()
             terminal?.give(to: id)
             kill(-id, SIGCONT)
@@ -177,7 +177,7 @@ package final class ForegroundProcess: Sendable {
     }
 }
 
-/// The terminal at the standard input, while this process is in its foreground.
+/// The terminal at the standard input, if this process was in its foreground when it started.
 private struct TerminalOwnership: Sendable {
     private let ours: pid_t
 
@@ -186,18 +186,21 @@ private struct TerminalOwnership: Sendable {
         return TerminalOwnership(ours: getpgrp())
     }
 
-    func give(to group: pid_t) { set(group) }
+    /// Gives it to another group, unless this process has been put into the background meanwhile.
+    func give(to group: pid_t) { hand(from: ours, to: group) }
 
-    func takeBack() { set(ours) }
+    /// Takes it back from that group, unless the user's shell has it by now.
+    func takeBack(from group: pid_t) { hand(from: group, to: ours) }
 
-    private func set(_ group: pid_t) {
+    private func hand(from group: pid_t, to other: pid_t) {
+        guard tcgetpgrp(0) == group else { return }
         // A process in the background that calls this is stopped by SIGTTOU unless the thread blocks it.
         var signal = sigset_t()
         sigemptyset(&signal)
         sigaddset(&signal, SIGTTOU)
         var before = sigset_t()
         pthread_sigmask(SIG_BLOCK, &signal, &before)
-        _ = tcsetpgrp(0, group)
+        _ = tcsetpgrp(0, other)
         pthread_sigmask(SIG_SETMASK, &before, nil)
     }
 }

@@ -22,7 +22,8 @@ struct WaitingLine: Sendable {
             let start = ContinuousClock.now
             while true {
                 let queue = try await contenders()
-                let waited = DurationText.format(.seconds((ContinuousClock.now - start).components.seconds))
+                let seconds = (ContinuousClock.now - start).components.seconds
+                let waited = seconds < 60 ? "\(seconds) s" : DurationText.format(.seconds(seconds))
                 console.errors.write("\r\u{1B}[K" + text(queue, waited: waited))
                 try await Task.sleep(for: Self.interval)
             }

@@ -64,18 +64,16 @@ extension Preparer {
         guard (0...6).contains(request.flags) else { throw Refusal(.badArguments) }
         let hasTimeToLive = request.flags >= 5
         if hasTimeToLive, !options.extendedTypes { throw Refusal(.unimplemented) }
-        let isTTLOperation = request.operation == .createTTL
-        let timeToLive = isTTLOperation ? request.timeToLiveMilliseconds : -1
+        // Modes and operations with a time to live belong together: the reference takes some mixtures, and a transaction of
+        // one of them ends its server.
+        guard hasTimeToLive == (request.operation == .createTTL) else { throw Refusal(.badArguments) }
         if hasTimeToLive {
-            guard (1...NodeOwner.maximumTimeToLiveMilliseconds).contains(timeToLive) else {
-                throw Refusal(.badArguments)
-            }
-        } else if timeToLive >= 0 {
-            throw Refusal(.badArguments)
+            let allowed = 1...NodeOwner.maximumTimeToLiveMilliseconds
+            guard allowed.contains(request.timeToLiveMilliseconds) else { throw Refusal(.badArguments) }
         }
         let form: CreateChange.Form =
             switch request.operation {
-            case .createTTL: hasTimeToLive ? .timeToLive : .create2
+            case .createTTL: .timeToLive
             case .createContainer: .container
             case .create2: request.flags == 4 ? .container : .create2
             default: request.flags == 4 ? .container : .create

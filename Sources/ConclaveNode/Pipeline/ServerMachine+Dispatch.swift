@@ -43,13 +43,11 @@ extension ServerMachine {
         if header.xid != ReservedXid.ping { slots[slot].statistics.lastXid = Int64(header.xid) }
 
         switch header.operation {
-        case .ping:
-            reply(slot, xid: header.xid, received: now)
         case .auth:
             authenticate(slot, header, &reader)
         case .sasl:
             answerSasl(slot, header)
-        case .exists, .getData, .getACL, .getChildren, .getChildren2, .multiRead, .checkWatches, .removeWatches,
+        case .ping, .exists, .getData, .getACL, .getChildren, .getChildren2, .multiRead, .checkWatches, .removeWatches,
             .setWatches, .setWatches2, .getEphemerals, .getAllChildrenNumber, .addWatch, .whoAmI:
             if slots[slot].waiting.isEmpty {
                 read(slot, session, header, &reader, received: now)

@@ -10,6 +10,7 @@ extension ServerMachine {
         do throws(ReadFailure) {
             guard !preparer.isClosing(session) else { throw ReadFailure(.sessionExpired) }
             switch header.operation {
+            case .ping: reply(slot, xid: header.xid, received: received)
             case .getData: try getData(slot, header, &reader, received)
             case .exists: try exists(slot, header, &reader, received)
             case .getChildren, .getChildren2: try getChildren(slot, header, &reader, received)

@@ -268,7 +268,7 @@ final class ServerShell {
     private func writeSnapshotSlice() {
         guard let plan = snapshot, !isStopping else { return }
         guard !isLastSliceSent else {
-            let digest = plan.digest.map { (zxid: plan.zxid, digest: $0) }
+            let digest = plan.digest.map { (zxid: plan.digestZxid, digest: $0) }
             worker?.send(.finishSnapshot(digest: digest))
             return
         }

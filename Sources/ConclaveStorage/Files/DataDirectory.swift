@@ -35,7 +35,8 @@ struct DataDirectory: Sendable {
         for name in try volume.list(logs) where FileName.snapshot(name) != nil {
             throw StorageError(
                 .layout, file: PathText.join(logs, name),
-                "a snapshot lies in the folder of logs, although snapshots belong in \(snapshots); move it, or set dataDir")
+                "a snapshot lies in the folder of logs, although snapshots belong in \(snapshots); move it, or set dataDir"
+            )
         }
     }
 

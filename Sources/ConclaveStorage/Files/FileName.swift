@@ -39,7 +39,9 @@ package enum FileName {
     /// What the name of a snapshot says; `nil` for every other name.
     package static func snapshot(_ name: String) -> SnapshotName? {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 2 || parts.count == 3, parts[0] == "snapshot", let zxid = zxid(parts[1]) else { return nil }
+        guard parts.count == 2 || parts.count == 3, parts[0] == "snapshot", let zxid = zxid(parts[1]) else {
+            return nil
+        }
         guard parts.count == 3 else { return SnapshotName(name: name, zxid: zxid, compression: .none) }
         guard let compression = SnapshotCompression(suffix: parts[2]) else { return nil }
         return SnapshotName(name: name, zxid: zxid, compression: compression)

@@ -75,7 +75,6 @@ struct LogFileReader<D: Disk> {
             var reader = ByteReader(window.buffer, in: range)
             do {
                 let transaction = try TransactionCodec.decode(&reader)
-                guard reader.isAtEnd else { throw DecodingError.invalid("\(reader.remaining) bytes behind the digest") }
                 offset += Int64(LogFormat.entryHeaderBytes + range.count + 1)
                 return .transaction(transaction)
             } catch {
@@ -84,6 +83,20 @@ struct LogFileReader<D: Disk> {
                     "the entry's checksum is right, but it is no transaction that this release knows: \(error)")
             }
         }
+    }
+
+    /// Steps over the next entry without decoding it, if it is whole and no later than a transaction.
+    /// - Returns: its zxid; `nil` if something else is next, which ``next(_:)`` will tell.
+    mutating func skip(through last: Zxid, _ volume: inout Volume<D>) throws(StorageError) -> Zxid? {
+        if offset == 0 {
+            guard try readHeader(&volume) == nil else { return nil }
+            offset = Int64(LogFormat.headerBytes)
+        }
+        guard case .transaction(let range) = try entry(at: offset, &volume),
+            let zxid = try? TransactionCodec.peekZxid(ByteReader(window.buffer, in: range)), zxid <= last
+        else { return nil }
+        offset += Int64(LogFormat.entryHeaderBytes + range.count + 1)
+        return zxid
     }
 
     private mutating func readHeader(_ volume: inout Volume<D>) throws(StorageError) -> LogDamage? {
@@ -115,7 +128,8 @@ struct LogFileReader<D: Disk> {
         let (stored, length) = LogFormat.entryHeader(window.buffer.span.extracting(header))
         if stored == 0, length == 0 {
             let isZero = try window.firstNonZero(in: offset..<window.size, &volume) == nil
-            return isZero ? .cleanEnd : .damage(LogDamage(kind: .hole, offset: offset, end: offset + Int64(headerBytes)))
+            return isZero
+                ? .cleanEnd : .damage(LogDamage(kind: .hole, offset: offset, end: offset + Int64(headerBytes)))
         }
         guard length >= LogFormat.minimumTransactionBytes, Int(length) <= limit else {
             return .damage(

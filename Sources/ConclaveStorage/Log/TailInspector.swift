@@ -63,7 +63,8 @@ struct TailInspector<D: Disk> {
             return .corrupt(
                 error(
                     damage,
-                    "this was synced once: transactions through \(confirmed) were confirmed, the last good one is \(last)"))
+                    "this was synced once: transactions through \(confirmed) were confirmed, the last good one is \(last)"
+                ))
         }
         let end = try endOfBytes(behind: damage, &volume)
         guard try isUnwritten(damage, &volume), try !isSingleFlippedBit(damage, &volume) else {

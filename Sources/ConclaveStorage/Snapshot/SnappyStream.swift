@@ -92,7 +92,9 @@ struct SnappyStream {
                 offset = try number(4)
                 length += 1
             }
-            guard offset > 0, offset <= output.count - start, output.count - start + length <= total else { throw damaged }
+            guard offset > 0, offset <= output.count - start, output.count - start + length <= total else {
+                throw damaged
+            }
             for _ in 0..<length { output.append(output[output.count - offset]) }
         }
         guard output.count - start == total else { throw damaged }

@@ -8,6 +8,7 @@ struct SnapshotReader<D: Disk> {
     private var input: SnapshotInput<D>
     private let name: SnapshotName
     private let limit: Int
+    private var nodeCount = 0
 
     /// What a whole snapshot says about itself.
     struct Summary {
@@ -56,6 +57,15 @@ struct SnapshotReader<D: Disk> {
     mutating func load(
         into target: inout some RecoveryTarget, _ volume: inout Volume<D>
     ) throws(StorageError) -> Summary {
+        try begin(into: &target, &volume)
+        while try !nodes(into: &target, limitBytes: .max, &volume) {}
+        return try end(into: &target, &volume)
+    }
+
+    // MARK: The three parts of a file, in order
+
+    /// Reads header, sessions and access control lists.
+    mutating func begin(into target: inout some RecoveryTarget, _ volume: inout Volume<D>) throws(StorageError) {
         target.beginSnapshot()
         try header(&volume)
         for _ in 0..<(try count(&volume)) {
@@ -68,11 +78,43 @@ struct SnapshotReader<D: Disk> {
             let entry = try aclEntry(&volume)
             target.acl(key: entry.key, entry.acl)
         }
-        let nodes = try nodes(into: &target, &volume)
-        let digest = try tail(&volume)
-        let summary = Summary(zxid: name.zxid, digest: digest, nodes: nodes)
+    }
+
+    /// Reads nodes until about so many bytes have been read.
+    /// - Returns: whether all have been read.
+    mutating func nodes(
+        into target: inout some RecoveryTarget, limitBytes: Int, _ volume: inout Volume<D>
+    ) throws(StorageError) -> Bool {
+        let start = input.offset
+        while input.offset - start < limitBytes {
+            let length = try nodeLength(&volume)
+            try need(length, &volume)
+            var reader = input.reader
+            let node: SnapshotNode?
+            do { node = try SnapshotCodec.readNode(from: &reader) } catch {
+                throw input.error("a node cannot be read: \(error)")
+            }
+            guard let node else {
+                input.consume(length)
+                return true
+            }
+            guard place(node, in: &target) else {
+                let path = String(decoding: input.buffer[node.path], as: UTF8.self)
+                throw input.error("the node \(path.isEmpty ? "/" : path) has no parent, or is there twice")
+            }
+            nodeCount += 1
+            input.consume(length)
+        }
+        return false
+    }
+
+    /// Reads seals and digest.
+    mutating func end(
+        into target: inout some RecoveryTarget, _ volume: inout Volume<D>
+    ) throws(StorageError) -> Summary {
+        let summary = Summary(zxid: name.zxid, digest: try tail(&volume), nodes: nodeCount)
         // A zxid of 0, or one before the file's, means that no digest was taken.
-        let comparable = digest.flatMap { $0.zxid > .zero && $0.zxid >= name.zxid ? $0 : nil }
+        let comparable = summary.digest.flatMap { $0.zxid > .zero && $0.zxid >= name.zxid ? $0 : nil }
         target.endSnapshot(zxid: name.zxid, digest: comparable.map { (zxid: $0.zxid, digest: $0.digest) })
         return summary
     }
@@ -115,31 +157,6 @@ struct SnapshotReader<D: Disk> {
         return max(0, value)
     }
 
-    private mutating func nodes(
-        into target: inout some RecoveryTarget, _ volume: inout Volume<D>
-    ) throws(StorageError) -> Int {
-        var count = 0
-        while true {
-            let length = try nodeLength(&volume)
-            try need(length, &volume)
-            var reader = input.reader
-            let node: SnapshotNode?
-            do { node = try SnapshotCodec.readNode(from: &reader) } catch {
-                throw input.error("a node cannot be read: \(error)")
-            }
-            guard let node else {
-                input.consume(length)
-                return count
-            }
-            guard place(node, in: &target) else {
-                let path = String(decoding: input.buffer[node.path], as: UTF8.self)
-                throw input.error("the node \(path.isEmpty ? "/" : path) has no parent, or is there twice")
-            }
-            count += 1
-            input.consume(length)
-        }
-    }
-
     private func place(_ node: SnapshotNode, in target: inout some RecoveryTarget) -> Bool {
         let bytes = input.buffer.span
         let data: Span<UInt8>? = if let range = node.data { bytes.extracting(range) } else { nil }
@@ -151,7 +168,9 @@ struct SnapshotReader<D: Disk> {
         while true {
             try need(known, &volume)
             do {
-                if let length = try SnapshotCodec.nodeByteCount(input.reader, maximumFieldBytes: limit) { return length }
+                if let length = try SnapshotCodec.nodeByteCount(input.reader, maximumFieldBytes: limit) {
+                    return length
+                }
             } catch {
                 throw input.error("expected a node, found a length that cannot be: \(error)")
             }

@@ -1,7 +1,7 @@
 import ConclaveCore
 import ConclaveWire
 
-/// Writes one snapshot beside the others and lets it appear under its name only when it is whole, synced and read back.
+/// Writes one snapshot beside the others; it appears under its name when it is whole, synced and read back.
 ///
 /// The steps are small enough for a thread that also syncs the log: no call writes more than it is given plus one sync, and
 /// syncs are never far apart.
@@ -10,7 +10,6 @@ struct SnapshotWriter<D: Disk> {
     let temporaryPath: String
     private let directory: DataDirectory
     private let file: D.File
-    private let limit: Int
     private var position: Int64 = 0
     private var unsynced = 0
     private var sum = Adler32()
@@ -19,12 +18,9 @@ struct SnapshotWriter<D: Disk> {
     private static var syncEveryBytes: Int { 8 << 20 }
 
     /// Makes the file and writes its header.
-    init(
-        _ zxid: Zxid, in directory: DataDirectory, limit: Int, _ volume: inout Volume<D>
-    ) throws(StorageError) {
+    init(_ zxid: Zxid, in directory: DataDirectory, _ volume: inout Volume<D>) throws(StorageError) {
         self.zxid = zxid
         self.directory = directory
-        self.limit = limit
         temporaryPath = directory.snapshotPath(FileName.snapshot(zxid)) + FileName.temporarySuffix
         if try volume.exists(temporaryPath) { try volume.remove(temporaryPath) }
         file = try volume.create(temporaryPath)
@@ -45,10 +41,8 @@ struct SnapshotWriter<D: Disk> {
         }
     }
 
-    /// Writes terminator, seals and digest, syncs, and reads everything back.
-    mutating func seal(
-        digest: SnapshotDigest?, _ volume: inout Volume<D>
-    ) throws(StorageError) {
+    /// Writes terminator, seals and digest, and syncs. Nothing can be written afterwards.
+    mutating func seal(digest: SnapshotDigest?, _ volume: inout Volume<D>) throws(StorageError) {
         var tail = ByteWriter()
         SnapshotCodec.writeTerminator(into: &tail)
         var sealed = sum
@@ -63,8 +57,6 @@ struct SnapshotWriter<D: Disk> {
         try write(tail.bytes.span, &volume)
         try volume.synchronize(file)
         volume.close(file)
-        let name = SnapshotName(name: FileName.snapshot(zxid), zxid: zxid, compression: .none)
-        _ = try SnapshotReader<D>.verify(name, path: temporaryPath, limit: limit, &volume)
     }
 
     /// Gives the sealed file its name.
@@ -77,6 +69,41 @@ struct SnapshotWriter<D: Disk> {
     func abandon(_ volume: inout Volume<D>) throws(StorageError) {
         volume.close(file)
         try volume.remove(temporaryPath)
+    }
+}
+
+/// Reads a sealed snapshot back, piece by piece, before it is published: what cannot be loaded must not replace what can.
+struct SnapshotCheck<D: Disk> {
+    let writer: SnapshotWriter<D>
+    private let file: D.File
+    private var reader: SnapshotReader<D>
+    private var hasBegun = false
+
+    init(_ writer: SnapshotWriter<D>, limit: Int, _ volume: inout Volume<D>) throws(StorageError) {
+        self.writer = writer
+        file = try volume.open(writer.temporaryPath)
+        let name = SnapshotName(name: FileName.snapshot(writer.zxid), zxid: writer.zxid, compression: .none)
+        reader = SnapshotReader(file, name, path: writer.temporaryPath, limit: limit)
+    }
+
+    /// Reads about so many bytes more.
+    /// - Returns: whether the whole file has been read, and is sound.
+    mutating func advance(limitBytes: Int, _ volume: inout Volume<D>) throws(StorageError) -> Bool {
+        var target = NoTarget()
+        if !hasBegun {
+            try reader.begin(into: &target, &volume)
+            hasBegun = true
+        }
+        guard try reader.nodes(into: &target, limitBytes: limitBytes, &volume) else { return false }
+        _ = try reader.end(into: &target, &volume)
+        volume.close(file)
+        return true
+    }
+
+    /// Gives up and leaves nothing behind.
+    func abandon(_ volume: inout Volume<D>) throws(StorageError) {
+        volume.close(file)
+        try volume.remove(writer.temporaryPath)
     }
 }
 

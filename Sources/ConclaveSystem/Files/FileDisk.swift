@@ -18,7 +18,14 @@ package struct FileDisk: Disk, Sendable {
         package let path: String
     }
 
-    package init() {}
+    /// Writes zeros to the space it reserves, so that the blocks are not only taken but initialised.
+    ///
+    /// On ext4 a write and sync of 4 KiB then takes 24 to 28 µs instead of 40, which it takes into space that is only
+    /// reserved as well as behind the end. The price is 0.15 ms for each MiB, and 0.3 ms more in the next sync: reserve
+    /// a few MiB at a time.
+    package let initialisesReservedSpace: Bool
+
+    package init(initialisesReservedSpace: Bool = false) { self.initialisesReservedSpace = initialisesReservedSpace }
 
     // MARK: Folders
 
@@ -138,7 +145,7 @@ package struct FileDisk: Disk, Sendable {
         let old = try self.size(of: file)
         guard size > old else { return }
         switch reserve(file, from: old, to: size) {
-        case 0: break
+        case 0: if initialisesReservedSpace { try writeZeros(file, from: old, to: size) }
         case EINVAL, EOPNOTSUPP, ENOSYS, ENOTSUP: try writeZeros(file, from: old, to: size)
         case let number: throw Self.error("preallocate", file.path, number)
         }

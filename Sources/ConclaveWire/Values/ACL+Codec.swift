@@ -27,8 +27,9 @@ extension ByteReader {
     package mutating func readIdentity(_ text: IdentityText) throws(DecodingError) -> Identity {
         switch text {
         case .strict:
-            let scheme = try readText("scheme")
-            return Identity(scheme: scheme, id: try readText("id"))
+            // Some clients send null for an empty text (kazoo: the id of the scheme auth); validation judges it then.
+            let scheme = try readString() ?? ""
+            return Identity(scheme: scheme, id: try readString() ?? "")
         case .repaired:
             let scheme = try readRepairedText("scheme")
             return Identity(scheme: scheme, id: try readRepairedText("id"))

@@ -68,8 +68,8 @@ final class Live: Sendable {
 
     /// Ends the session of a client at the server, as an expiry would: another connection takes it over and closes it.
     ///
-    /// The client notices that its connection was taken and may take the session back before it is closed, so this is repeated
-    /// until the server does not know the session any more.
+    /// The client notices that its connection was taken and may take the session back before it is closed, so this is
+    /// repeated until the server does not know the session any more.
     static func expire(_ client: ZooKeeperClient) async throws {
         try await ClientStep.$observer.withValue(nil) {
             var options = ZooKeeperClient.Options()

@@ -17,7 +17,7 @@ struct LostConnectionTests {
     }
 
     @Test(
-        "The connection fails at any step of an acquire: it is acquired all the same, with one node, and given up again",
+        "The connection fails at any step of an acquire: it is acquired all the same, with one node, and given back",
         arguments: AnyRecipe.Kind.allCases, Fault.allCases)
     func duringAcquire(_ kind: AnyRecipe.Kind, _ fault: Fault) async throws {
         try await Live.run { live in

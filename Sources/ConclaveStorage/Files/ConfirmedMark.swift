@@ -31,10 +31,11 @@ struct ConfirmedMark<D: Disk> {
     static func read(_ directory: DataDirectory, _ volume: inout Volume<D>) throws(StorageError) -> Found {
         guard let bytes = try volume.readSmallFile(directory.confirmedPath) else { return .absent }
         guard bytes.count == byteCount else { return .damaged }
+        // The count was checked, so reading cannot fail.
         var reader = ByteReader(bytes)
         guard let magic = try? reader.readInt64(), let version = try? reader.readInt32(),
             let zxid = try? reader.readInt64(), let sum = try? reader.readInt32()
-        else { return .damaged }  // Unreachable: the count was checked.
+        else { return .damaged }
         guard magic == self.magic, version == 1,
             UInt32(bitPattern: sum) == Adler32.checksum(bytes.span.extracting(0..<20))
         else { return .damaged }

@@ -92,6 +92,7 @@ struct LogFileReader<D: Disk> {
             guard try readHeader(&volume) == nil else { return nil }
             offset = Int64(LogFormat.headerBytes)
         }
+        // No entry is shorter than a transaction's header, so looking ahead cannot fail.
         guard case .transaction(let range) = try entry(at: offset, &volume),
             let zxid = try? TransactionCodec.peekZxid(ByteReader(window.buffer, in: range)), zxid <= last
         else { return nil }

@@ -23,6 +23,7 @@ struct SnappyStream {
         if !hasHeader {
             guard packed.count >= Self.headerBytes else { return false }
             guard Array(packed[..<8]) == Self.magic else { throw UnpackError("expected the header of a snappy stream") }
+            // The bytes are there, here and below, so reading them cannot fail.
             var reader = ByteReader(packed, in: 8..<16)
             guard let version = try? reader.readInt32(), let compatible = try? reader.readInt32(), version >= 1,
                 compatible <= 1

@@ -153,6 +153,7 @@ struct SnapshotReader<D: Disk> {
         try need(distance + 4, &volume)
         let start = input.position + distance
         var reader = ByteReader(input.buffer, in: start..<(start + 4))
+        // The four bytes are there, so reading them cannot fail.
         guard let value = try? reader.readInt32(), value >= -1 else { throw input.error("expected a length") }
         return max(0, value)
     }

@@ -63,7 +63,7 @@ def main():
         except Exception as problem:  # A check may fail in any way; the others go on.
             outcome, details = "FAIL", str(problem) if isinstance(problem, harness.Failure) else repr(problem)
             failed += 1
-            if options.verbose or not isinstance(problem, harness.Failure):
+            if not isinstance(problem, harness.Failure):
                 details += "\n" + traceback.format_exc()
         harness.release_since(mark)
         print(f"{outcome}  {name:22} {time.monotonic() - start:6.1f} s  {text}", flush=True)

@@ -64,12 +64,15 @@ def world(server, seed, steps=1500):
     closed.close_session()
 
     # Random requests over all of it.
-    generator = Generator(seed, slots=len(kept), extended_types=True)
+    # A server works out the usage under a quota when it starts, so clients must not write their own into it.
+    generator = Generator(seed, slots=len(kept), extended_types=True, quotas=False)
     for path in ("/parent", "/acl1", "/quota", "/m", "/container2"):
         generator.learn(path)
     for _ in range(steps):
         kinds = ("create", "create", "delete", "set_data", "set_acl", "multi")
         operation, body, text = getattr(generator, generator.random.choice(kinds))()
+        if len(body) > 1_000_000:
+            continue  # More than a frame may hold: the connection would be closed.
         request = Request(generator.random.randrange(len(kept)), operation, body, text)
         reply = kept[request.slot].call(operation, body)
         if reply.error == 0:

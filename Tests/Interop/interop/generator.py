@@ -67,10 +67,24 @@ class Request:
 
 
 class Generator:
-    def __init__(self, seed, slots=4, extended_types=False):
+    """Draws requests.
+
+    - `extended_types`: TTL nodes succeed, so more of them are asked for.
+    - `quotas`: whether nodes below /zookeeper/quota are touched.
+    - `protected`: ACLs that keep some connections from reading. Then there are no watches: later releases, and ours,
+      do not tell a connection what it may not read, and what is not told or not set changes what is told next.
+    """
+
+    def __init__(self, seed, slots=4, extended_types=False, quotas=True, protected=True, watching=True):
         self.random = random.Random(seed)
         self.slots = slots
         self.extended_types = extended_types
+        self.quotas = quotas
+        self.acls = ACLS if protected else [acl for acl in ACLS if (1, "world", "anyone") in acl or acl == OPEN]
+        self.watching = watching
+        # slot -> path -> the first kind of watch that was set there: 3.8.0 knows only one kind per connection and path.
+        self.marks = {slot: {} for slot in range(slots)}
+        self.slot = 0
         self.known = {path: None for path in SPECIAL}     # path -> last Stat seen, or None
         self.gone = []
 
@@ -126,6 +140,8 @@ class Generator:
         return self.random.choice(ODD_VALID_PATHS)
 
     def quota_path(self):
+        if not self.quotas:
+            return self.new_path()
         base = self.random.choice(["/a", "/b", "/a/b", "/c"])
         return QUOTA_ROOT + base + self.random.choice(["", "/zookeeper_limits", "/zookeeper_stats"])
 
@@ -155,7 +171,7 @@ class Generator:
         return text.encode()
 
     def acl(self):
-        return self.random.choice(BAD_ACLS) if self.chance(0.06) else self.random.choice(ACLS)
+        return self.random.choice(BAD_ACLS) if self.chance(0.06) else self.random.choice(self.acls)
 
     def version(self, path, field="version"):
         r = self.random.random()
@@ -250,9 +266,18 @@ class Generator:
             parts.append((EXISTS, path_watch_("/a")))
         return MULTI_READ, multi_(parts), f"{parts!r}"
 
+    def may_watch(self, path, kind):
+        """Whether a watch of this kind may be set on the path by the slot in whose name is drawn; takes note of it."""
+        return self.watching and self.marks[self.slot].setdefault(path, kind) == kind
+
+    def forget_watches(self, slot):
+        """The slot got a new connection, which has no watches."""
+        self.marks[slot] = {}
+
     def read(self):
         operation = self.random.choice([EXISTS, GET_DATA, GET_CHILDREN, GET_CHILDREN2])
         path, watch = self.path(), self.chance(0.5)
+        watch = watch and self.may_watch(path, "standard")
         return operation, path_watch_(path, watch), f"{path!r} watch {watch}"
 
     def other_read(self):
@@ -265,16 +290,22 @@ class Generator:
         return operation, string_(path), f"{path!r}"
 
     def watches(self):
+        if not self.watching:
+            return self.other_read()
         r = self.random.random()
         path = self.path()
         if r < 0.45:
             mode = self.random.choice([0, 0, 1, 1, 2, -1])
+            if mode in (0, 1) and not self.may_watch(path, "persistent" if mode == 0 else "recursive"):
+                return self.read()
             return ADD_WATCH, string_(path) + int_(mode), f"{path!r} mode {mode}"
         if r < 0.7:
             operation = self.random.choice([CHECK_WATCHES, REMOVE_WATCHES])
             kind = self.random.choice([1, 2, 3, 1, 2, 3, 0, 9])
             return operation, string_(path) + int_(kind), f"{path!r} type {kind}"
-        paths = [[self.path() or "/a" for _ in range(self.random.randrange(0, 4))] for _ in range(5)]
+        paths = [[path for path in (self.path() or "/a" for _ in range(self.random.randrange(0, 4)))
+                  if self.may_watch(path, kind)]
+                 for kind in ("standard", "standard", "standard", "persistent", "recursive")]
         zxid = self.random.randrange(0, 1 + max((stat.mzxid for stat in self.known.values() if stat), default=0) + 2)
         operation = self.random.choice([SET_WATCHES, SET_WATCHES2])
         lists = paths[:3] if operation == SET_WATCHES else paths
@@ -309,11 +340,12 @@ class Generator:
     KINDS = (("create", 24), ("delete", 9), ("set_data", 11), ("set_acl", 5), ("multi", 9), ("multi_read", 3),
              ("read", 18), ("other_read", 8), ("watches", 8), ("odd", 5))
 
-    def request(self):
+    def request(self, slot=None):
         kinds, weights = zip(*self.KINDS)
+        self.slot = self.random.randrange(self.slots) if slot is None else slot
         operation, body, text = getattr(self, self.random.choices(kinds, weights)[0])()
         xid = self.random.choice([0, -3, -8, 2147483647, -2147483648, 77]) if self.chance(0.02) else None
-        return Request(self.random.randrange(self.slots), operation, body, text, xid)
+        return Request(self.slot, operation, body, text, xid)
 
     def observe(self, request, error, value):
         """Takes note of what the reference answered."""

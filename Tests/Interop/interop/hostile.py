@@ -174,7 +174,14 @@ def connects_to_compare():
 
 
 #: Where Apache's server does something that is no promise: name -> why.
-TOLERATED = {}
+TOLERATED = {
+    "ACL of -": ("3.8.0 takes a negative length of a list for an empty list; a decoding error",
+                 lambda apache, ours: ours[0][-4:] == int_(-5)),
+    "auth cut": ("3.8.0 closes without an answer to an auth packet that is cut; -115 comes before the close",
+                 lambda apache, ours: apache == ["closed"] and ours[-1] == "closed"),
+    "operation 14 on None": ("3.8.0 sends an empty result behind the -5 header of a multi it stumbled over",
+                             lambda apache, ours: ours[0] == apache[0][:12] and ours[1:] == apache[1:]),
+}
 
 
 def tolerated(name, apache, ours):
@@ -210,7 +217,7 @@ def check_frames():
     if differences:
         raise Failure(f"{len(differences)} of {count} differ\n" + "\n".join(differences[:40]))
     return f"{count} inputs; {told}; memory +{grown // 1024} MiB" + "".join(
-        f"; {number} × {reason}" for reason, number in excused.items())
+        f"\ntolerated {number} ×: {reason.split(';')[0]}" for reason, number in excused.items())
 
 
 def proving():

@@ -140,6 +140,18 @@ struct PipelineTests {
         #expect(results[4] == .checked)
     }
 
+    @Test("A create2 inside a multi is logged as a create, which the reference can replay")
+    func create2InsideMulti() throws {
+        var server = MachineHarness()
+        let client = try server.connect().id
+        let reply = try server.perform(.multi([.create("/a", [1])]), on: client)
+        guard case .multi(let results) = reply.body, case .created("/a", _?)? = results.first else {
+            throw MachineHarness.HarnessError.noReply
+        }
+        guard case .multi(let parts)? = server.log.last?.change else { throw MachineHarness.HarnessError.noReply }
+        #expect(parts.map(\.operation) == [.create])
+    }
+
     @Test("A sync is answered behind everything in flight, at once if there is nothing")
     func sync() throws {
         var server = MachineHarness()

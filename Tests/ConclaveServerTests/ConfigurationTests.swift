@@ -76,7 +76,7 @@ struct ConfigurationTests {
         #expect(configuration.sessionTimeoutMilliseconds == 6000...60_000)
         #expect(configuration.maximumConnectionsPerAddress == 60 && configuration.maximumConnections == 10_000)
         #expect(configuration.snapshotEvery == 100_000 && configuration.snapshotEveryBytes == 4 << 30)
-        #expect(configuration.preallocateBytes == 64 << 20 && configuration.logSizeLimitBytes == nil)
+        #expect(configuration.preallocateBytes == 4 << 20 && configuration.logSizeLimitBytes == nil)
         #expect(configuration.maximumFrameBytes == 1_048_575 && configuration.outstandingRequestLimit == 1000)
         #expect(configuration.forceSync && configuration.digestEnabled && !configuration.skipsACL)
         #expect(configuration.fourLetterWords.allows("srvr") && !configuration.fourLetterWords.allows("ruok"))

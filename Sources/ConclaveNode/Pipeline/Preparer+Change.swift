@@ -109,7 +109,7 @@ extension Preparer {
         for (index, part) in parts.enumerated() {
             do throws(Refusal) {
                 let (change, answer) = try prepare(part, header: header, identities: identities, tree: tree)
-                changes.append(change)
+                changes.append(change.asPartOfMulti)
                 results.append(result(of: part, answer))
             } catch {
                 pending.rollBackMulti()
@@ -150,5 +150,15 @@ extension Preparer {
         guard expected == -1 || expected == version else { throw Refusal(.badVersion) }
         let next = version &+ 1
         return next == -1 ? 0 : next
+    }
+}
+
+extension Change {
+    /// As the reference logs it inside a multi: a create2 as a create. Replaying a multi with a create2 in it, the reference
+    /// silently leaves the node out (observed).
+    fileprivate var asPartOfMulti: Change {
+        guard case .create(var create) = self, create.form == .create2 else { return self }
+        create.form = .create
+        return .create(create)
     }
 }

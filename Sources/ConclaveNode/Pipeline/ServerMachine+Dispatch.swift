@@ -150,15 +150,16 @@ extension ServerMachine {
     // MARK: Authentication
 
     private mutating func authenticate(_ slot: Int, _ header: RequestHeader, _ reader: inout ByteReader) {
-        let answer: [Identity]? =
-            switch try? ClientRequest.decode(.auth, from: &reader) {
-            case .auth(let scheme, let credential)? where scheme != "digest" || options.digestAuthentication:
-                AccessControl.authenticate(
-                    scheme: scheme, credential: credential, superDigest: options.superDigest,
-                    peerAddress: slots[slot].peerAddress)
-            default: nil
-            }
-        guard let identities = answer else {
+        guard case .auth(let scheme, let credential)? = try? ClientRequest.decode(.auth, from: &reader) else {
+            return close(slot, .badRequest("an auth packet that cannot be decoded"))
+        }
+        let isAllowed = scheme != Scheme.digest.rawValue || options.digestAuthentication
+        let proven =
+            isAllowed
+            ? AccessControl.authenticate(
+                scheme: scheme, credential: credential, superDigest: options.superDigest,
+                peerAddress: slots[slot].peerAddress) : nil
+        guard let identities = proven else {
             statistics.authenticationFailures += 1
             replyFailure(slot, xid: header.xid, .authenticationFailed, zxid: .zero, received: now)
             return close(slot, .authenticationFailed)

@@ -143,6 +143,7 @@ final class ServerShell {
             machine.synced(receipt, now: loop.now, wall: SystemClock.wallTime())
             if isSnapshotDue, snapshot == nil, !isStopping { beginSnapshot() }
         case .snapshotWritten: writeSnapshotSlice()
+        case .snapshotUnchecked: worker?.send(.checkSnapshot)
         case .snapshotFinished(let milliseconds):
             snapshot = nil
             storageStatistics.snapshots.record(milliseconds)
@@ -269,7 +270,7 @@ final class ServerShell {
         guard let plan = snapshot, !isStopping else { return }
         guard !isLastSliceSent else {
             let digest = plan.digest.map { (zxid: plan.digestZxid, digest: $0) }
-            worker?.send(.finishSnapshot(digest: digest))
+            worker?.send(.sealSnapshot(digest: digest))
             return
         }
         let (bytes, hasMore) = machine.nextSnapshotSlice(limitBytes: Self.snapshotSliceBytes)

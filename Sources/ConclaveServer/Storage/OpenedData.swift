@@ -20,7 +20,8 @@ struct OpenedData {
         _ configuration: ServerConfiguration, treeOptions: TreeOptions, seed: UInt64
     ) throws(ZooKeeperError) -> OpenedData {
         let start = SystemClock.now()
-        var disk = FileDisk()
+        // Overwriting zeros is cheaper to sync than growing into reserved space.
+        var disk = FileDisk(initialisesReservedSpace: true)
         var locks: [DirectoryLock] = []
         do {
             for directory in Set([configuration.dataDirectory, configuration.logDirectory]).sorted() {

@@ -12,7 +12,9 @@ final class StorageWorker: Sendable {
         case append(LogBatch)
         case beginSnapshot(zxid: Zxid, tables: [UInt8])
         case writeSnapshot([UInt8])
-        case finishSnapshot(digest: (zxid: Zxid, digest: TreeDigest)?)
+        /// Ends the file; it is then read back in slices, with appends in between.
+        case sealSnapshot(digest: (zxid: Zxid, digest: TreeDigest)?)
+        case checkSnapshot
         case purge
     }
 
@@ -21,11 +23,16 @@ final class StorageWorker: Sendable {
         case synced(DurableReceipt, milliseconds: Int64, isSnapshotDue: Bool)
         /// The next slice may come.
         case snapshotWritten
+        /// The next slice is to be read back.
+        case snapshotUnchecked
         case snapshotFinished(milliseconds: Int64)
         case purged([String])
         case failed(StorageError)
         case stopped
     }
+
+    /// How much of a snapshot is read back at a time, a millisecond or two.
+    private static let checkSliceBytes = 1 << 20
 
     /// Batch under way, snapshot slice under way, purge: never more at once, with some room.
     private let orders = BlockingQueue<Order>(limit: 64)
@@ -76,9 +83,15 @@ final class StorageWorker: Sendable {
                     case .writeSnapshot(let bytes):
                         try store.writeSnapshot(bytes)
                         report(.snapshotWritten)
-                    case .finishSnapshot(let digest):
-                        try store.finishSnapshot(digest: digest)
-                        report(.snapshotFinished(milliseconds: SystemClock.now().milliseconds(since: snapshotStart)))
+                    case .sealSnapshot(let digest):
+                        try store.sealSnapshot(digest: digest)
+                        report(.snapshotUnchecked)
+                    case .checkSnapshot:
+                        if try store.checkSnapshot(limitBytes: checkSliceBytes) {
+                            report(.snapshotFinished(milliseconds: SystemClock.now().milliseconds(since: snapshotStart)))
+                        } else {
+                            report(.snapshotUnchecked)
+                        }
                     case .purge:
                         report(.purged(try store.purge()))
                     }

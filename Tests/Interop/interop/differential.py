@@ -39,6 +39,9 @@ class Side:
                                   owner=owner)
         if isinstance(value, Event):
             return tuple(value)
+        if isinstance(value, list) and sum(item[1:2] == ("digest",) for item in value) > 1:
+            # An `auth` entry becomes one entry per identity of the connection, in no order.
+            value = sorted(value)
         if isinstance(value, (tuple, list)):
             return tuple(self.normal(item) for item in value)
         return value
@@ -145,12 +148,12 @@ def shown(value):
 class Tolerated:
     """A difference that is no fault, with its reason; counted, so that the table stays honest."""
 
-    def __init__(self, reason, applies):
-        self.reason, self.applies, self.count = reason, applies, 0
+    def __init__(self, reason, applies, leaves_out_zxid=False):
+        self.reason, self.applies, self.leaves_out_zxid, self.count = reason, applies, leaves_out_zxid, 0
 
 
 def both_replied(apache, ours):
-    return apache[0] == ours[0] == "reply" and len(apache) == len(ours) == 5
+    return isinstance(apache, tuple) and apache[:1] == ours[:1] == ("reply",)
 
 
 def with_create_results(outcome):
@@ -174,16 +177,28 @@ def tolerated_table():
         Tolerated("3.8.0 sends an empty result behind the -5 header of a multi it stumbled over, and leaves its zxid out "
                   "of the log; a reply with an error has no body",
                   lambda request, apache, ours: request.operation == MULTI and both_replied(apache, ours)
-                  and apache[3] == ours[3] == -5 and ours[2] - apache[2] in (0, 1)),
+                  and apache[3] == ours[3] == -5 and ours[2] - apache[2] in (0, 1), leaves_out_zxid=True),
         Tolerated("3.8.0 answers a create2 within a multi as a create; 3.8.2 and later, and ours, with the Stat",
                   lambda request, apache, ours: request.operation == MULTI and both_replied(apache, ours)
-                  and apache[3] == ours[3] == 0 and apache == with_create_results(ours)),
+                  and apache[3] == ours[3] == 0 and with_create_results(apache) == with_create_results(ours)),
         Tolerated("3.8.0 lets anybody ask whether a node exists; 3.8.4 and later, and ours, want READ (ZOOKEEPER-2590)",
                   lambda request, apache, ours: request.operation == EXISTS and both_replied(apache, ours)
                   and apache[:3] == ours[:3] and apache[3] == 0 and ours[3] == -102),
         Tolerated("3.8.0 stumbles over a null identity in an ACL; the list is invalid",
                   lambda request, apache, ours: has_null_identity(request) and both_replied(apache, ours)
-                  and apache[:3] == ours[:3] and (apache[3], ours[3]) == (-5, -114)),
+                  and apache[:3] == ours[:3] and apache[3] == -5
+                  and (ours[3] == -114 or request.operation == MULTI and (-1, -114, -114) in ours[4])),
+        Tolerated("3.8.0 says yes to checkWatches when anybody at all watches the path; ours when the asking connection does",
+                  lambda request, apache, ours: request.operation == CHECK_WATCHES and both_replied(apache, ours)
+                  and apache[:3] == ours[:3] and (apache[3], ours[3]) == (0, -121)),
+        Tolerated("3.8.0 answers a null path with -8 where it looks at the path first, with -5 where it stumbles over it, and "
+                  "echoes it to a sync; ours always answers -5",
+                  lambda request, apache, ours: request.text.removeprefix("bytes behind: ").startswith("None")
+                  and both_replied(apache, ours) and apache[:3] == ours[:3] and ours[3] == -5
+                  and (apache[3] in (-5, -6, -8, -121) or request.operation == SYNC)),
+        Tolerated("3.8.0 counts the root among its own descendants when it is asked for by the empty path; ours does not",
+                  lambda request, apache, ours: request.operation == GET_ALL_CHILDREN_NUMBER and request.text.endswith("''")
+                  and both_replied(apache, ours) and apache[:4] == ours[:4] and apache[4][0] == ours[4][0] + 1),
         Tolerated("3.8.0 forgets the connection of a session when an earlier one of the same session is torn down "
                   "late; it then leaves it open when the session moves",
                   lambda request, apache, ours: request.operation == "moved" and ours == (True,)),
@@ -201,6 +216,7 @@ class Differential:
         self.random = self.generator.random
         self.slots = slots
         self.lost = {}
+        self.left_out = 0
         self.steps = 0
         self.differences = []
         self.tolerated = tolerated_table()
@@ -210,10 +226,19 @@ class Differential:
 
     def compare(self, request, apache, ours, what):
         if apache == ours:
+            if both_replied(apache, ours) and apache[2] > 0:
+                self.left_out = 0
             return
+        if self.left_out and both_replied(apache, ours) and 0 < ours[2] - apache[2] <= self.left_out:
+            # Apache's server left a zxid out of its log, so it seems behind until the next write.
+            apache = apache[:2] + (ours[2],) + apache[3:]
+            if apache == ours:
+                return
         for entry in self.tolerated:
             if entry.applies(request, apache, ours) or harness.proving and entry.applies(request, ours, apache):
                 entry.count += 1
+                if entry.leaves_out_zxid:
+                    self.left_out += 1
                 return
         self.differences.append(
             f"step {self.steps} ({what}), {request!r}\n      apache: {shown(apache)}\n      ours:   {shown(ours)}")
@@ -450,7 +475,7 @@ class Differential:
         for path in sorted(set(apache) | set(ours)):
             request = generator.Request(-1, "tree", string_(path), path)
             self.compare(request, apache.get(path), ours.get(path), f"tree {what}")
-        keys = ("watch_count", "ephemerals_count", "approximate_data_size", "global_sessions")
+        keys = ("watch_count", "ephemerals_count", "global_sessions")
         deadline = time.monotonic() + 5
         while True:
             # Connections that were just dropped may still be on their way out.

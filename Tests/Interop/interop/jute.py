@@ -132,7 +132,14 @@ class Reader:
 
     def string(self):
         value = self.buffer()
-        return None if value is None else value.decode("utf-8", "surrogateescape")
+        if value is None:
+            return None
+        try:
+            text = value.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            return value.decode("utf-8", "surrogateescape")
+        # Java writes a character beyond the first plane as its two surrogates, three bytes each.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def vector(self, decode):
         count = self.int()

@@ -30,7 +30,9 @@ enum Catalogue {
         Entry(name: "sessions-64", text: "sessions opened and closed, 64 at the same time") {
             try SessionChurn(engine: $0, atOnce: 64).run()
         },
-        Entry(name: "fanout-1000", text: "one setData heard by 1,000 connections; time from the write to the last event") {
+        Entry(
+            name: "fanout-1000", text: "one setData heard by 1,000 connections; time from the write to the last event"
+        ) {
             try FanOut(engine: $0, watchers: 1000).run()
         },
     ]

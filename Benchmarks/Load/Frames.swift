@@ -22,7 +22,9 @@ enum Frames {
         .create(CreateRequest(path: NodePath(path), data: data, acl: .open, mode: mode, wantsStat: false))
     }
 
-    static func get(_ path: String, watch: Bool = false) -> ClientRequest { .getData(path: NodePath(path), watch: watch) }
+    static func get(_ path: String, watch: Bool = false) -> ClientRequest {
+        .getData(path: NodePath(path), watch: watch)
+    }
 
     static func set(_ path: String, _ data: [UInt8]) -> ClientRequest {
         .setData(path: NodePath(path), data: data, version: -1)

@@ -18,7 +18,9 @@ struct ServerProcess {
     func residentBytes() -> Int? {
         guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return nil }
         for line in text.split(separator: "\n") where line.hasPrefix("VmRSS:") {
-            guard let kibibytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first else { break }
+            guard let kibibytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first else {
+                break
+            }
             return Int(kibibytes).map { $0 * 1024 }
         }
         return nil

@@ -98,7 +98,9 @@ struct SessionChurn {
         _ slot: Int, _ lives: inout [Life], _ poller: inout SystemPoller, _ close: [UInt8]
     ) throws -> Bool {
         let expected = lives[slot].frames == 0 ? Self.responseBytes : Self.replyBytes
-        let result = withUnsafeTemporaryAllocation(byteCount: 256, alignment: 8) { lives[slot].socket.receive(into: $0) }
+        let result = withUnsafeTemporaryAllocation(byteCount: 256, alignment: 8) {
+            lives[slot].socket.receive(into: $0)
+        }
         switch result {
         case .bytes(0): throw LoadError("sessions: the server closed a connection")
         case .bytes(let count): lives[slot].received += count

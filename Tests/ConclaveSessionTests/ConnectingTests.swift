@@ -20,7 +20,8 @@ import Testing
         talk.accept(timeout: 6_000)
         #expect(talk.actions() == [.changed(.connected)])
         #expect(talk.machine.timeoutMilliseconds == 6_000)
-        #expect(talk.machine.identity == SessionIdentity(session: Conversation.session, password: Conversation.password))
+        #expect(
+            talk.machine.identity == SessionIdentity(session: Conversation.session, password: Conversation.password))
     }
 
     @Test("Each address of a host is tried before the next host, and each host before a pause")
@@ -91,7 +92,8 @@ import Testing
         var writer = ByteWriter()
         writer.writeConnectFrame(
             ConnectResponse(
-                timeoutMilliseconds: 9_000, session: Conversation.session, password: Conversation.password, readOnly: false))
+                timeoutMilliseconds: 9_000, session: Conversation.session, password: Conversation.password,
+                readOnly: false))
         for length in 0..<writer.count {
             var talk = try Conversation("a:1,b:2")
             talk.start()
@@ -111,7 +113,8 @@ import Testing
         var writer = ByteWriter()
         writer.writeConnectFrame(
             ConnectResponse(
-                timeoutMilliseconds: 9_000, session: Conversation.session, password: Conversation.password, readOnly: false))
+                timeoutMilliseconds: 9_000, session: Conversation.session, password: Conversation.password,
+                readOnly: false))
         var talk = try Conversation()
         talk.start()
         talk.openConnection()

@@ -89,7 +89,8 @@ struct Conversation {
 
     mutating func receive(_ bytes: [UInt8]) { machine.received(machine.currentLink, bytes.span, now: now) }
 
-    mutating func reply(_ xid: Int32, zxid: Int64 = 1, _ body: ReplyBody = .none, to operation: OperationCode = .delete) {
+    mutating func reply(_ xid: Int32, zxid: Int64 = 1, _ body: ReplyBody = .none, to operation: OperationCode = .delete)
+    {
         var writer = ByteWriter()
         let start = writer.openReplyFrame(xid: xid, zxid: Zxid(rawValue: zxid))
         body.encode(for: operation, into: &writer)

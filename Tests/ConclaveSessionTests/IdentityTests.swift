@@ -11,7 +11,8 @@ import Testing
         var talk = try Conversation()
         talk.establish()
         let id = try talk.machine.authenticate(Self.credential, now: talk.now)
-        let auth = SentFrame(xid: ReservedXid.auth, request: .auth(scheme: "digest", credential: Self.credential.secret))
+        let auth = SentFrame(
+            xid: ReservedXid.auth, request: .auth(scheme: "digest", credential: Self.credential.secret))
         #expect(talk.requests() == [auth])
         talk.reply(ReservedXid.auth)
         #expect(talk.actions() == [.done(id)])

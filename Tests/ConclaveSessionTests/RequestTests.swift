@@ -12,7 +12,8 @@ import Testing
         let second = try talk.submit(.delete(path: "/b", version: 3))
         #expect(
             talk.requests() == [
-                SentFrame(xid: 1, request: .sync(path: "/a")), SentFrame(xid: 2, request: .delete(path: "/b", version: 3)),
+                SentFrame(xid: 1, request: .sync(path: "/a")),
+                SentFrame(xid: 2, request: .delete(path: "/b", version: 3)),
             ])
         talk.reply(1, .path("/a"), to: .sync)
         talk.refuse(2, .badVersion)
@@ -51,7 +52,8 @@ import Testing
         let reason = "answer 2 came where 1 was due"
         #expect(
             actions.prefix(4) == [
-                .disconnect(link: link), .changed(.suspended), .lost(first, reason: reason), .lost(second, reason: reason),
+                .disconnect(link: link), .changed(.suspended), .lost(first, reason: reason),
+                .lost(second, reason: reason),
             ])
     }
 
@@ -115,7 +117,8 @@ import Testing
         #expect(talk.actions().completions.count == 100)
     }
 
-    @Test("A length that cannot be breaks the connection", arguments: [[0xFF, 0, 0, 0], [0x7F, 0, 0, 0]] as [[UInt8]])
+    @Test(
+        "A length that cannot be breaks the connection", arguments: [[0xFF, 0, 0, 0], [0x7F, 0, 0, 0]] as [[UInt8]])
     func badLength(_ bytes: [UInt8]) throws {
         var talk = try Conversation()
         talk.establish()
@@ -232,7 +235,9 @@ import Testing
             switch Int.random(in: 0..<10, using: &random) {
             case 0...3: open.insert(try talk.submit(.delete(path: "/x", version: -1)))
             case 4:
-                if let id = open.sorted().randomElement(using: &random), talk.machine.cancel(id) != nil { open.remove(id) }
+                if let id = open.sorted().randomElement(using: &random), talk.machine.cancel(id) != nil {
+                    open.remove(id)
+                }
             case 5...7:
                 if !outstanding.isEmpty { talk.reply(outstanding.removeFirst()) }
             case 8: talk.pass(Int64.random(in: 0..<200, using: &random))

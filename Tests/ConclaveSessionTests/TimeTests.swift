@@ -23,9 +23,12 @@ import Testing
         #expect(talk.requests() == [SentFrame(xid: ReservedXid.ping, request: .ping)])
     }
 
-    @Test("Pings come at least every ten seconds, and for short timeouts after a third", arguments: [
-        (Int32(90_000), Int64(10_000)), (40_000, 10_000), (30_000, 9_000), (6_000, 1_000), (4_500, 1_000), (1_500, 500), (300, 100), (1, 1),
-    ])
+    @Test(
+        "Pings come at least every ten seconds, and for short timeouts after a third",
+        arguments: [
+            (Int32(90_000), Int64(10_000)), (40_000, 10_000), (30_000, 9_000), (6_000, 1_000), (4_500, 1_000),
+            (1_500, 500), (300, 100), (1, 1),
+        ])
     func pingInterval(_ timeout: Int32, _ interval: Int64) throws {
         var talk = try Conversation()
         talk.start()
@@ -51,7 +54,8 @@ import Testing
         let link = talk.machine.currentLink
         talk.pass(1)
         // By now the hold window has lapsed too: nothing was answered since the connection was made.
-        #expect(talk.actions().filter { $0 != .holdLapsed }.prefix(2) == [.disconnect(link: link), .changed(.suspended)])
+        #expect(
+            talk.actions().filter { $0 != .holdLapsed }.prefix(2) == [.disconnect(link: link), .changed(.suspended)])
     }
 
     @Test("The hold window counts from the sending of the last answered request and ends before the timeout")
@@ -172,7 +176,11 @@ import Testing
         #expect(talk.actions().isEmpty)
         talk.pass(1)
         let codes = talk.actions().compactMap { action -> ZooKeeperError.Code? in
-            if case .complete(let id, .failed(let failure)) = action, id == first || id == second { failure.code } else { nil }
+            if case .complete(let id, .failed(let failure)) = action, id == first || id == second {
+                failure.code
+            } else {
+                nil
+            }
         }
         #expect(codes == [.requestTimeout, .connectionLoss])
     }
@@ -224,7 +232,9 @@ import Testing
         #expect(silent.machine.end?.cause == .closed)
         cut.lose()
         #expect(cut.machine.end?.cause == .closed)
-        guard case .complete(lost, .failed(let failure))? = cut.actions().completions.first else { return #expect(Bool(false)) }
+        guard case .complete(lost, .failed(let failure))? = cut.actions().completions.first else {
+            return #expect(Bool(false))
+        }
         #expect(failure.code == .closed)
         #expect(failure.wasSent)
     }

@@ -25,7 +25,8 @@ import Testing
             var talk = try Conversation()
             talk.establish()
             let watcher = try talk.arm(kind, "/a")
-            let expected: [SessionAction] = Self.isTold(kind, event) ? [.fire(watcher, WatchEvent(event, path: "/a"))] : []
+            let expected: [SessionAction] =
+                Self.isTold(kind, event) ? [.fire(watcher, WatchEvent(event, path: "/a"))] : []
             talk.event(event, "/a")
             #expect(talk.actions() == expected, "\(kind) and \(event)")
             talk.event(event, "/a")
@@ -317,7 +318,8 @@ import Testing
         talk.event(.dataChanged, "/zookeeper/config")
         #expect(
             talk.actions() == [
-                .fire(root, WatchEvent(.childrenChanged, path: "/")), .fire(inside, WatchEvent(.dataChanged, path: "/a")),
+                .fire(root, WatchEvent(.childrenChanged, path: "/")),
+                .fire(inside, WatchEvent(.dataChanged, path: "/a")),
                 .fire(outside, WatchEvent(.dataChanged, path: "/zookeeper/config")),
             ])
     }

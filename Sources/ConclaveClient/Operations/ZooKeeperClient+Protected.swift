@@ -46,7 +46,7 @@ extension ZooKeeperClient {
         let names: [String]
         do {
             names = try await children(of: name.parent).names
-        } catch where error.code == .noNode {
+        } catch  where error.code == .noNode {
             return nil
         }
         for child in names where child.hasPrefix(name.prefix) {

@@ -11,7 +11,8 @@ extension ZooKeeperClient {
             case .there: missing.removeLast()
             case .noParent:
                 guard let parent = next.parent, parent != .root, missing.count <= next.utf8.count else {
-                    throw ZooKeeperError(.noNode, path: path, message: "ensurePath: a parent is missing and cannot be made")
+                    throw ZooKeeperError(
+                        .noNode, path: path, message: "ensurePath: a parent is missing and cannot be made")
                 }
                 missing.append(parent)
             case .failed(let error): throw error
@@ -58,7 +59,9 @@ extension ZooKeeperClient {
                     paths += names.map { folder + $0 }.filter { chroot != "/" || $0 != "/zookeeper" }
                 case .failed(let error) where error.code == .noNode: break
                 case .failed(let error): throw error
-                case .data: throw ZooKeeperError(.protocolViolation, path: parent, message: "deleteSubtree: another answer came")
+                case .data:
+                    throw ZooKeeperError(
+                        .protocolViolation, path: parent, message: "deleteSubtree: another answer came")
                 }
             }
         }

@@ -13,7 +13,8 @@ extension ZooKeeperClient {
         guard operations.count <= FrameLimit.maximumMultiOperations else {
             throw ZooKeeperError(
                 .badArguments,
-                message: "transaction: \(operations.count) operations, \(FrameLimit.maximumMultiOperations) are allowed")
+                message: "transaction: \(operations.count) operations, \(FrameLimit.maximumMultiOperations) are allowed"
+            )
         }
         var requests: [ClientRequest] = []
         requests.reserveCapacity(operations.count)

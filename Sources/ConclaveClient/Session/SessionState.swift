@@ -62,7 +62,9 @@ public enum HoldEnd: Sendable, Equatable {
 ///
 /// Any number of tasks may look, each sees every change. A reader more than 64 changes behind loses the oldest of them.
 public struct SessionStates: AsyncSequence, Sendable {
+    /// What the sequence delivers.
     public typealias Element = SessionState
+    /// What ends it early.
     public typealias Failure = Never
 
     let shell: SessionShell

@@ -48,7 +48,8 @@ final class Prober: ReadinessHandler {
         guard let socket else { return }
         switch socket.receive(atMost: 64, appendingTo: &answer) {
         case .bytes(0), .failed: finish(answer == Array("rw".utf8))
-        case .bytes: if answer.count > 2 { finish(false) } else if answer.count == 2 { finish(answer == Array("rw".utf8)) }
+        case .bytes:
+            if answer.count > 2 { finish(false) } else if answer.count == 2 { finish(answer == Array("rw".utf8)) }
         case .wouldBlock: break
         }
     }

@@ -5,7 +5,9 @@ import Synchronization
 
 extension SessionShell {
     /// The body of a request's answer, or the error that tells what was attempted and what became of it.
-    func reply(to request: ClientRequest, _ attempted: String, _ path: String?) async throws(ZooKeeperError) -> ReplyBody {
+    func reply(to request: ClientRequest, _ attempted: String, _ path: String?) async throws(ZooKeeperError)
+        -> ReplyBody
+    {
         try body(await outcome(of: request, attempted, path), attempted, path)
     }
 
@@ -27,7 +29,9 @@ extension SessionShell {
 
     private func error(_ outcome: RequestOutcome, _ attempted: String, _ path: String?) -> ZooKeeperError {
         switch outcome {
-        case .reply: return ZooKeeperError(.protocolViolation, path: path, message: "\(attempted): an answer of another kind came")
+        case .reply:
+            return ZooKeeperError(
+                .protocolViolation, path: path, message: "\(attempted): an answer of another kind came")
         case .refused(let code):
             return ZooKeeperError(code, path: path, message: "\(attempted): \(code.explanation)")
         case .failed(let failure):

@@ -1,8 +1,8 @@
 import ConclaveCore
 import ConclaveSession
 import ConclaveSystem
-import Synchronization
 import ConclaveTransport
+import Synchronization
 
 /// The loop's part: what happens is told to the machine, and what it wants is done.
 extension SessionShell {

@@ -8,7 +8,9 @@ import ConclaveSession
 /// task is cancelled. The server forgets the watch when this object is dropped. Several tasks may read; each event goes to one
 /// of them.
 public final class PersistentWatch: AsyncSequence, Sendable {
+    /// What the sequence delivers.
     public typealias Element = WatchEvent
+    /// What ends it early.
     public typealias Failure = ZooKeeperError
 
     /// The path that is watched.

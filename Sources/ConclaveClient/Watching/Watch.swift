@@ -29,7 +29,8 @@ public final class Watch: Sendable {
     ///   `authenticationFailed` when the session ends first, `noWatcher` if the watch was removed.
     public func fired() async throws(ZooKeeperError) -> WatchEvent {
         guard let result = await cell.wait() else {
-            throw ZooKeeperError(.cancelled, path: path, message: "watch: the task was cancelled, the watch stays armed")
+            throw ZooKeeperError(
+                .cancelled, path: path, message: "watch: the task was cancelled, the watch stays armed")
         }
         switch result {
         case .success(let event): return event

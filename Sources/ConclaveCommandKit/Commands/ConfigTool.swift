@@ -27,7 +27,9 @@ package enum ConfigTool: ToolCommand {
     package static func run(_ arguments: Arguments, _ context: ToolContext) async throws -> Int32 {
         let action = arguments.positional[0]
         guard ["get", "set", "watch"].contains(action) else {
-            let hint = NearestName.suggestion(for: action, among: ["get", "set", "watch"]).map { "; did you mean \($0)?" } ?? ""
+            let hint =
+                NearestName.suggestion(for: action, among: ["get", "set", "watch"]).map { "; did you mean \($0)?" }
+                ?? ""
             throw UsageError("\"\(action)\" is neither get, set nor watch\(hint)")
         }
         if action != "set", arguments.positional.count > 2 { throw UsageError("\(action) takes no value") }
@@ -76,7 +78,8 @@ package enum ConfigTool: ToolCommand {
     }
 
     private static func set(
-        _ value: Value, to bytes: [UInt8], _ expectation: Value.Expectation, _ arguments: Arguments, _ context: ToolContext
+        _ value: Value, to bytes: [UInt8], _ expectation: Value.Expectation, _ arguments: Arguments,
+        _ context: ToolContext
     ) async throws {
         let revision = try await value.publish(bytes, expecting: expectation)
         if arguments.has(json) {

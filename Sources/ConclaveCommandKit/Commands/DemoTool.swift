@@ -18,7 +18,9 @@ package enum DemoTool: ToolCommand {
     package static func run(_ arguments: Arguments, _ context: ToolContext) async throws -> Int32 {
         let story = Story(console: context.console, environment: context.environment)
         let world = try await DemoWorld.start()
-        story.line(story.bold("Conclave") + ": one server and its clients in this process; sockets, sessions and disk are real")
+        story.line(
+            story.bold("Conclave") + ": one server and its clients in this process; sockets, sessions and disk are real"
+        )
         story.line(story.dim("server on \(world.address), data in \(world.dataDirectory)"))
         do {
             try await tell(world, story)
@@ -47,7 +49,9 @@ package enum DemoTool: ToolCommand {
         story.line()
         let time = DurationText.format(story.elapsed)
         guard story.failures.isEmpty else {
-            story.line(story.red("\(story.failures.count) of \(story.passes + story.failures.count) checks failed") + " (\(time))")
+            story.line(
+                story.red("\(story.failures.count) of \(story.passes + story.failures.count) checks failed")
+                    + " (\(time))")
             for failure in story.failures { story.line("  " + failure) }
             return ExitCode.failed
         }

@@ -41,7 +41,9 @@ package enum ElectTool: ToolCommand {
             let term = try await campaign(path, client, arguments, context, limit)
             let command = HeldCommand(words: arguments.command ?? [], path: path, token: term.token, grace: grace)
             do {
-                let result = try await command.run(context) { () async throws(CancellationError) in try await term.lost() }
+                let result = try await command.run(context) { () async throws(CancellationError) in
+                    try await term.lost()
+                }
                 await term.resign()
                 return result
             } catch {

@@ -20,7 +20,8 @@ package enum IDTool: ToolCommand {
         var count = 1
         if arguments.positional.count > 1 {
             guard let number = Int(arguments.positional[1]), (1...countLimit).contains(number) else {
-                throw UsageError("COUNT must be a whole number from 1 to \(countLimit), not \"\(arguments.positional[1])\"")
+                throw UsageError(
+                    "COUNT must be a whole number from 1 to \(countLimit), not \"\(arguments.positional[1])\"")
             }
             count = number
         }

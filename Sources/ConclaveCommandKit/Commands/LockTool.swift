@@ -5,7 +5,8 @@ import Recipes
 /// `conclave lock`: runs a command while a lock is held.
 package enum LockTool: ToolCommand {
     static let timeout = OptionSpecification(
-        "--timeout", short: "-t", value: "TIME", help: "wait no longer than this (500ms, 5s, 2m, 1h); without it for ever")
+        "--timeout", short: "-t", value: "TIME",
+        help: "wait no longer than this (500ms, 5s, 2m, 1h); without it for ever")
     static let try_ = OptionSpecification("--try", help: "do not wait at all")
     static let shared = OptionSpecification("--shared", help: "share with others who share")
     static let exclusive = OptionSpecification("--exclusive", help: "exclude everybody; this is what happens anyway")
@@ -39,7 +40,9 @@ package enum LockTool: ToolCommand {
     ]
 
     package static func run(_ arguments: Arguments, _ context: ToolContext) async throws -> Int32 {
-        if arguments.has(shared), arguments.has(exclusive) { throw UsageError("--shared and --exclusive exclude each other") }
+        if arguments.has(shared), arguments.has(exclusive) {
+            throw UsageError("--shared and --exclusive exclude each other")
+        }
         let limit = try waitLimit(arguments)
         let grace = try arguments.duration(grace) ?? .seconds(5)
         let path = arguments.positional[0]
@@ -47,7 +50,9 @@ package enum LockTool: ToolCommand {
             let grant = try await acquire(path, client, arguments, context, limit)
             let command = HeldCommand(words: arguments.command ?? [], path: path, token: grant.token, grace: grace)
             do {
-                let result = try await command.run(context) { () async throws(CancellationError) in try await grant.lost() }
+                let result = try await command.run(context) { () async throws(CancellationError) in
+                    try await grant.lost()
+                }
                 await grant.release()
                 return status(of: result)
             } catch {
@@ -83,7 +88,9 @@ package enum LockTool: ToolCommand {
         do {
             if arguments.has(shared) {
                 let lock = ReadWriteLock(client, at: path, identity: identity)
-                return try await line.during({ try await lock.acquireRead(timeout: limit) }) { try await contenders.list() }
+                return try await line.during({ try await lock.acquireRead(timeout: limit) }) {
+                    try await contenders.list()
+                }
             }
             let lock = DistributedLock(client, at: path, identity: identity)
             return try await line.during({ try await lock.acquire(timeout: limit) }) { try await contenders.list() }

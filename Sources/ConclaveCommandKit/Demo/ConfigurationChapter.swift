@@ -59,7 +59,8 @@ struct ConfigurationChapter: Sendable {
                 try await wait(for: round * 100, &iterator)
                 delays.append(ContinuousClock.now - begin)
                 story.tell(
-                    "config", "limit \(round * 100)/s published, all \(subscribers) have it "
+                    "config",
+                    "limit \(round * 100)/s published, all \(subscribers) have it "
                         + "\(DurationText.format(ContinuousClock.now - begin)) later")
                 try await Task.sleep(for: .milliseconds(80))
             }
@@ -85,8 +86,10 @@ struct ConfigurationChapter: Sendable {
             "everybody has the newest value, \(DurationText.format(median)) after publishing (median)",
             seen.allSatisfy { $0.rates.last == revisions * 100 })
         story.check(
-            "everybody saw the values in order", seen.allSatisfy { zip($0.rates, $0.rates.dropFirst()).allSatisfy { $0 < $1 } })
+            "everybody saw the values in order",
+            seen.allSatisfy { zip($0.rates, $0.rates.dropFirst()).allSatisfy { $0 < $1 } })
         story.check(
-            "every value was seen or counted as skipped", seen.allSatisfy { $0.rates.count + $0.skipped == revisions + 1 })
+            "every value was seen or counted as skipped",
+            seen.allSatisfy { $0.rates.count + $0.skipped == revisions + 1 })
     }
 }

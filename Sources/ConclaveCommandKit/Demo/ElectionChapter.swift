@@ -44,7 +44,8 @@ struct ElectionChapter: Sendable {
             group.cancelAll()
             // Candidates end by cancellation or by the loss of their session.
             while await group.nextResult() != nil {}
-            story.check("a new master each time, after \(takeovers.map(DurationText.format).joined(separator: " and "))",
+            story.check(
+                "a new master each time, after \(takeovers.map(DurationText.format).joined(separator: " and "))",
                 takeovers.count == names.count - 1 && takeovers.allSatisfy { $0 < .seconds(2) })
         }
         try await check(onlooker, story)
@@ -62,7 +63,8 @@ struct ElectionChapter: Sendable {
                 while !Task.isCancelled {
                     // Every bill bears the number of the term in which it was written.
                     try await term.guarded([
-                        .create(workPath + "/bill-", Array("\(term.token)".utf8), mode: .persistentSequential, acl: .open)
+                        .create(
+                            workPath + "/bill-", Array("\(term.token)".utf8), mode: .persistentSequential, acl: .open)
                     ])
                     try await Task.sleep(for: .milliseconds(10))
                 }

@@ -36,7 +36,8 @@ struct FenceChapter: Sendable {
         story.tell("server", "emil's session is over")
         let new = try await next.value
         story.tell(
-            "fatou", "has the lock \(DurationText.format(ContinuousClock.now - killed)) later, token \(new.token), writes")
+            "fatou",
+            "has the lock \(DurationText.format(ContinuousClock.now - killed)) later, token \(new.token), writes")
         try await ledger.write("fatou", token: new.token)
         try await new.guarded([.setData(notePath, Array("fatou".utf8), version: nil)])
         try await Task.sleep(for: .milliseconds(250))
@@ -44,7 +45,8 @@ struct FenceChapter: Sendable {
         let note = String(decoding: try await fatou.data(at: notePath).bytes, as: UTF8.self)
         await new.release()
         story.check("both late writes were refused", refusals == 2)
-        story.check("the ledger holds what the holders wrote, in their order", await ledger.entries == ["emil", "fatou"])
+        story.check(
+            "the ledger holds what the holders wrote, in their order", await ledger.entries == ["emil", "fatou"])
         story.check("the guarded node holds what fatou wrote", note == "fatou")
         story.check("emil was told that the lock is lost", old.loss != nil)
         await world.closeClients()

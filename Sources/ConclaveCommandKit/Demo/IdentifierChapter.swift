@@ -32,7 +32,10 @@ struct IdentifierChapter: Sendable {
         let time = ContinuousClock.now - begin
         let all = drawn.flatMap(\.self)
         let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
-        story.tell("ids", "\(all.count) numbers, \(how), in \(DurationText.format(time)): \(Int(Double(all.count) / seconds)) a second")
+        story.tell(
+            "ids",
+            "\(all.count) numbers, \(how), in \(DurationText.format(time)): \(Int(Double(all.count) / seconds)) a second"
+        )
         let isGrowing = drawn.allSatisfy { zip($0, $0.dropFirst()).allSatisfy { $0 < $1 } }
         story.check(
             "\(Set(all).count) of \(all.count) are different, and each client's grow",

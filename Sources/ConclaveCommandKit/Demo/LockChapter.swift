@@ -45,7 +45,8 @@ struct LockChapter: Sendable {
     private static let toldGrants = 6
 
     static func tell(_ world: DemoWorld, _ story: Story) async throws {
-        story.chapter(1, "A lock", "four clients count together; reading and writing are two requests, so they need a lock")
+        story.chapter(
+            1, "A lock", "four clients count together; reading and writing are two requests, so they need a lock")
         let setUp = try await world.connect()
         try await setUp.ensurePath("/demo/orders")
         try await setUp.create(counterPath, Array("0".utf8))
@@ -69,8 +70,10 @@ struct LockChapter: Sendable {
             try await group.waitForAll()
         }
         let time = ContinuousClock.now - begin
-        story.tell("all", story.dim("… and so on") + ": \(increments) turns in \(DurationText.format(time)), "
-            + "\(DurationText.format(time / increments)) each")
+        story.tell(
+            "all",
+            story.dim("… and so on") + ": \(increments) turns in \(DurationText.format(time)), "
+                + "\(DurationText.format(time / increments)) each")
         try await check(setUp, observer.observed, story)
         await world.closeClients()
     }

@@ -13,7 +13,8 @@ struct RestartChapter: Sendable {
         let counter = String(decoding: try await client.data(at: LockChapter.counterPath).bytes, as: UTF8.self)
         story.check("the counter is still at \(counter)", counter == "\(LockChapter.increments)")
         let version = try await client.data(at: ConfigurationChapter.path).stat.version
-        story.check("the configuration is still at version \(version)", version == Int32(ConfigurationChapter.revisions))
+        story.check(
+            "the configuration is still at version \(version)", version == Int32(ConfigurationChapter.revisions))
         var left = 0
         for lock in try await client.children(of: "/demo/locks").names {
             left += try await client.children(of: "/demo/locks/" + lock).names.count

@@ -127,13 +127,16 @@ struct SnapshotSummary: RecoveryTarget {
         for row in Columns.table(rows.map { [style.dim($0[0]), $0[1]] }) { console.line(row) }
         if isVerbose {
             for session in sessions {
-                console.line("session \(session.id), time-out \(session.timeoutMilliseconds) ms, "
-                    + "\(ephemerals[session.id] ?? 0) ephemerals")
+                console.line(
+                    "session \(session.id), time-out \(session.timeoutMilliseconds) ms, "
+                        + "\(ephemerals[session.id] ?? 0) ephemerals")
             }
         }
         let sorted = shares.sorted { ($1.value.nodes, $0.key) < ($0.value.nodes, $1.key) }
         console.line()
-        let folders = sorted.prefix(Self.shareLimit).map { ["/" + $0.key, "\($0.value.nodes) nodes", "\($0.value.bytes) bytes"] }
+        let folders = sorted.prefix(Self.shareLimit).map {
+            ["/" + $0.key, "\($0.value.nodes) nodes", "\($0.value.bytes) bytes"]
+        }
         for row in Columns.table(folders) { console.line(row) }
         if sorted.count > Self.shareLimit { console.line("… and \(sorted.count - Self.shareLimit) more") }
         console.line()

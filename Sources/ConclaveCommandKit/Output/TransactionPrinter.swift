@@ -64,7 +64,9 @@ package struct TransactionPrinter: Sendable {
         guard isVerbose else { return [] }
         var lines: [String] = []
         if let data, !data.isEmpty { lines.append("data " + DataText.preview(data)) }
-        if let acl { lines += acl.map { "acl \($0.identity.scheme):\($0.identity.id):\(ACLText.letters($0.permissions))" } }
+        if let acl {
+            lines += acl.map { "acl \($0.identity.scheme):\($0.identity.id):\(ACLText.letters($0.permissions))" }
+        }
         return lines
     }
 
@@ -95,15 +97,18 @@ package struct TransactionPrinter: Sendable {
         case .delete(let path): return [("op", "delete"), ("path", .string(path.text))]
         case .deleteContainer(let path): return [("op", "deleteContainer"), ("path", .string(path.text))]
         case .setData(let path, let data, let version): return versioned("setData", path, version) + json(data, nil)
-        case .reconfigure(let path, let data, let version): return versioned("reconfig", path, version) + json(data, nil)
-        case .setACL(let path, let acl, let version): return versioned("setAcl", path, version) + json(nil, acl, only: true)
+        case .reconfigure(let path, let data, let version):
+            return versioned("reconfig", path, version) + json(data, nil)
+        case .setACL(let path, let acl, let version):
+            return versioned("setAcl", path, version) + json(nil, acl, only: true)
         case .createSession(let timeout): return [("op", "createSession"), ("timeout", .integer(Int64(timeout)))]
         case .closeSession(let paths):
             let list: JSON = paths.map { .array($0.map { .string($0.text) }) } ?? .null
             return [("op", "closeSession"), ("ephemerals", list)]
         case .error(let code): return [("op", "error"), ("code", .integer(Int64(code)))]
         case .check(let path, let version): return versioned("check", path, version)
-        case .multi(let changes): return [("op", "multi"), ("parts", .array(changes.map { .object(self.members($0)) }))]
+        case .multi(let changes):
+            return [("op", "multi"), ("parts", .array(changes.map { .object(self.members($0)) }))]
         }
     }
 

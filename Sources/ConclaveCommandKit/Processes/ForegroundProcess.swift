@@ -1,3 +1,6 @@
+import ConclaveSystem
+import Synchronization
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,8 +8,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import ConclaveSystem
-import Synchronization
 
 /// A command that this process runs for the user, in a process group of its own so that a signal reaches everything it starts.
 ///

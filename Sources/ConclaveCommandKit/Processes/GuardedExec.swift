@@ -1,3 +1,6 @@
+import CConclavePlatform
+import ConclaveSystem
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,8 +8,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import CConclavePlatform
-import ConclaveSystem
 
 /// The step between this tool and the command it runs: asks the kernel to end the command when the tool dies, then becomes
 /// the command.

@@ -1,3 +1,5 @@
+import CConclavePlatform
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import CConclavePlatform
 
 /// What this process was given when it was started.
 package enum ProcessEnvironment {

@@ -1,3 +1,5 @@
+import ConclaveSystem
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import ConclaveSystem
 
 /// The lines of earlier shells: `~/.conclave_history`, one line each, readable by its owner only.
 ///

@@ -1,3 +1,7 @@
+import ConclaveClient
+import ConclaveCore
+import ConclaveSystem
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,9 +9,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import ConclaveClient
-import ConclaveCore
-import ConclaveSystem
 
 /// The shell at a terminal: one loop takes keys, events and finished commands in turn and owns the screen.
 package struct InteractiveShell {

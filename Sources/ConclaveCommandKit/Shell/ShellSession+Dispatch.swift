@@ -125,7 +125,9 @@ extension ShellSession {
         }
         var version: Int64 = -1
         if let text = arguments.value("v") {
-            guard let number = Int64(text, radix: 16) else { throw ShellError("-v argument must be hexadecimal: \(text)") }
+            guard let number = Int64(text, radix: 16) else {
+                throw ShellError("-v argument must be hexadecimal: \(text)")
+            }
             version = number
         }
         let node = try await connected().reconfigure(

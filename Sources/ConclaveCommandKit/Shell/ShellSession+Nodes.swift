@@ -14,7 +14,9 @@ extension ShellSession {
         let mode = try mode(arguments, isSequential: isSequential, isEphemeral: isEphemeral, isContainer: isContainer)
         let path = arguments.positional[0]
         // The server appends a number, so that a slash at the end is no end.
-        if let sentence = ShellErrorText.sentence(forPath: isSequential ? path + "1" : path) { throw ShellError(sentence) }
+        if let sentence = ShellErrorText.sentence(forPath: isSequential ? path + "1" : path) {
+            throw ShellError(sentence)
+        }
         let data = arguments.positional.count > 1 ? Array(arguments.positional[1].utf8) : nil
         let acl = try arguments.positional.count > 2 ? ACLText.parse(arguments.positional[2]) : .open
         let node = try await connected().create(path, data, mode: mode, acl: acl)
@@ -89,7 +91,9 @@ extension ShellSession {
         let path = try path(arguments)
         var data = Array(arguments.positional[1].utf8)
         if arguments.has("b") {
-            guard let decoded = Base64.decode(arguments.positional[1]) else { throw ShellError("the data is not base64") }
+            guard let decoded = Base64.decode(arguments.positional[1]) else {
+                throw ShellError("the data is not base64")
+            }
             data = decoded
         }
         let stat = try await connected().setData(at: path, to: data, version: try arguments.version())

@@ -24,7 +24,9 @@ extension ShellSession {
         guard letters.count == 1, let letter = letters.first, let text = arguments.value(letter) else {
             throw ShellError(usage)
         }
-        guard let value = Int64(text) else { throw ShellError("NumberFormatException happens when parsing the option value") }
+        guard let value = Int64(text) else {
+            throw ShellError("NumberFormatException happens when parsing the option value")
+        }
         let path = try path(arguments)
         let client = try connected()
         guard try await client.exists(path) != nil else { throw ShellError("\(path) does not exist.") }

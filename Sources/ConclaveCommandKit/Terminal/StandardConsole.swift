@@ -1,3 +1,5 @@
+import ConclaveSystem
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import ConclaveSystem
 
 /// Writes to a descriptor of the process, unbuffered: a line is there when it has been written.
 package struct DescriptorSink: Console.Sink {

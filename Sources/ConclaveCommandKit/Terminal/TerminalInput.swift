@@ -1,3 +1,5 @@
+import ConclaveSystem
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import ConclaveSystem
 
 /// The bytes of the standard input as they come, read by a thread of their own.
 ///

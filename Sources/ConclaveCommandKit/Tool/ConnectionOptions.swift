@@ -7,7 +7,8 @@ package enum ConnectionOptions {
         "--server", short: "-s", value: "HOSTS",
         help: "servers to connect to, HOST:PORT[,HOST:PORT…][/CHROOT]; else $CONCLAVE_SERVER, else \(defaultServer)")
     package static let sessionTimeout = OptionSpecification(
-        "--session-timeout", value: "TIME", help: "session time-out to ask for, 10s; servers hold it within their limits")
+        "--session-timeout", value: "TIME",
+        help: "session time-out to ask for, 10s; servers hold it within their limits")
     package static let connectTimeout = OptionSpecification(
         "--connect-timeout", value: "TIME", help: "how long to try to reach a server, 5s")
     package static let auth = OptionSpecification(
@@ -17,7 +18,7 @@ package enum ConnectionOptions {
     package static let all = [server, sessionTimeout, connectTimeout, auth]
     package static let defaultServer = "127.0.0.1:2181"
     package static let statuses: [(status: Int32, meaning: String)] = [
-        (ExitCode.unreachable, "no server could be reached, or the connection was lost"),
+        (ExitCode.unreachable, "no server could be reached, or the connection was lost")
     ]
 
     /// The servers that the command line, the environment or the default names.

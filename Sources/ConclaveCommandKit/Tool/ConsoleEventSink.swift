@@ -17,6 +17,7 @@ struct ConsoleEventSink: EventSink {
             case .warning: style.yellow("warning")
             case .error: style.red("error")
             }
-        console.errorLine(style.dim(DateText.precise(SystemClock.wallTime().milliseconds)) + " \(name): \(event.message)")
+        console.errorLine(
+            style.dim(DateText.precise(SystemClock.wallTime().milliseconds)) + " \(name): \(event.message)")
     }
 }

@@ -70,7 +70,8 @@ package struct Tool: Sendable {
             if let path = error.path { message += ": " + path }
             if let cause = error.underlying { message += " (\(cause))" }
             switch error.code {
-            case .unreachable, .connectionLoss, .sessionExpired: return ToolFailure(message, status: ExitCode.unreachable)
+            case .unreachable, .connectionLoss, .sessionExpired:
+                return ToolFailure(message, status: ExitCode.unreachable)
             case .holdLost: return ToolFailure(message, status: ExitCode.holdLost)
             case .deadlineExceeded: return ToolFailure(message, status: ExitCode.notAcquired)
             default: return ToolFailure(message)
@@ -107,7 +108,8 @@ package struct Tool: Sendable {
 
     private func overview(_ style: Style) -> String {
         HelpText.overview(
-            commands.map { $0.specification }, tool: Self.name, about: Self.about, style: style, width: context.console.width)
+            commands.map { $0.specification }, tool: Self.name, about: Self.about, style: style,
+            width: context.console.width)
     }
 
     private func text(_ specification: CommandSpecification) -> String {

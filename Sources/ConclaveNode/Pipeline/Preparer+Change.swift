@@ -77,7 +77,9 @@ extension Preparer {
         tree: borrowing DataTree
     ) throws(Refusal) -> (Change, Answer) {
         guard path.violation == nil else { throw Refusal(.badArguments) }
-        guard let acl = AccessControl.normalise(acl, identities: identities, schemes: options.schemes) else { throw Refusal(.invalidACL) }
+        guard let acl = AccessControl.normalise(acl, identities: identities, schemes: options.schemes) else {
+            throw Refusal(.invalidACL)
+        }
         guard var node = pending.node(at: path, in: tree) else { throw Refusal(.noNode) }
         try require(.admin, on: node, identities: identities)
         node.stat.aversion = try next(node.stat.aversion, expected: version)

@@ -9,7 +9,9 @@ extension Preparer {
     ) throws(Refusal) -> (Change, Answer) {
         let kind = try kind(of: request)
         guard let parentPath = request.path.lenientParent else { throw Refusal(.badArguments) }
-        guard let acl = AccessControl.normalise(request.acl, identities: identities, schemes: options.schemes) else { throw Refusal(.invalidACL) }
+        guard let acl = AccessControl.normalise(request.acl, identities: identities, schemes: options.schemes) else {
+            throw Refusal(.invalidACL)
+        }
         guard var parent = pending.node(at: parentPath, in: tree) else { throw Refusal(.noNode) }
         try require(.create, on: parent, identities: identities)
         var path = request.path

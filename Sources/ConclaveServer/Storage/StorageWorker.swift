@@ -88,7 +88,8 @@ final class StorageWorker: Sendable {
                         report(.snapshotUnchecked)
                     case .checkSnapshot:
                         if try store.checkSnapshot(limitBytes: checkSliceBytes) {
-                            report(.snapshotFinished(milliseconds: SystemClock.now().milliseconds(since: snapshotStart)))
+                            report(
+                                .snapshotFinished(milliseconds: SystemClock.now().milliseconds(since: snapshotStart)))
                         } else {
                             report(.snapshotUnchecked)
                         }

@@ -69,7 +69,8 @@ package struct ConnectString: Equatable, Sendable {
     }
 
     private static func port(_ digits: Substring) -> UInt16? {
-        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }), let port = UInt16(digits), port > 0 else {
+        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }), let port = UInt16(digits), port > 0
+        else {
             return nil
         }
         return port

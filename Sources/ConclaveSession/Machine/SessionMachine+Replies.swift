@@ -59,7 +59,9 @@ extension SessionMachine {
         _ = sent.popFirst()
         saw(header.zxid)
         if !isReadOnly { hold.answered(sentAt: request.sentAt) }
-        if let interest = request.interest { settle(interest, header.error, isWanted: request.purpose == .caller, now: now) }
+        if let interest = request.interest {
+            settle(interest, header.error, isWanted: request.purpose == .caller, now: now)
+        }
         switch request.purpose {
         case .nobody: break
         case .caller: complete(request, header, &reader)

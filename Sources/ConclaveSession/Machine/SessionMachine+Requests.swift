@@ -23,7 +23,9 @@ extension SessionMachine {
     }
 
     /// Takes a credential: it is proven now and on every later connection. The answer survives a lost connection.
-    package mutating func authenticate(_ credential: SessionCredential, now: Instant) throws(RequestFailure) -> RequestID {
+    package mutating func authenticate(_ credential: SessionCredential, now: Instant) throws(RequestFailure)
+        -> RequestID
+    {
         if let refusal { throw refusal }
         let id = takeRequestID()
         guard authentication.add(credential, waiter: id) else {

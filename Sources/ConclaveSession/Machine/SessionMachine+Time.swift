@@ -120,7 +120,8 @@ extension SessionMachine {
         guard let deadline = searchDeadline, now >= deadline else { return }
         if wasEstablished {
             let silence = now.milliseconds(since: lastHeardAt)
-            let reason = "no server was reached for \(silence) ms, so that the session must have expired (\(lossReason))"
+            let reason =
+                "no server was reached for \(silence) ms, so that the session must have expired (\(lossReason))"
             end(SessionEnd(.expired, reason: reason), disconnecting: true)
         } else {
             let limit = options.connectTimeoutMilliseconds

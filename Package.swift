@@ -26,7 +26,9 @@ let package = Package(
         .target(name: "ConclaveWire", dependencies: ["ConclaveCore"], swiftSettings: pure),
         .target(
             name: "ConclaveTree", dependencies: ["ConclaveCore"], exclude: ["README.md"], swiftSettings: pure),
-        .target(name: "ConclaveStorage", dependencies: ["ConclaveCore", "ConclaveWire"], swiftSettings: pure),
+        .target(
+            name: "ConclaveStorage", dependencies: ["ConclaveCore", "ConclaveWire"], exclude: ["README.md"],
+            swiftSettings: pure),
         .target(name: "ConclaveSession", dependencies: ["ConclaveCore", "ConclaveWire"], swiftSettings: pure),
         .target(
             name: "ConclaveNode", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveTree"], swiftSettings: pure),

@@ -63,6 +63,10 @@ package struct ConnectString: Equatable, Sendable {
             guard let number = self.port(entry[entry.index(after: colon)...]) else { return nil }
             port = number
             host = entry[..<colon]
+        } else if entry.contains(":") {
+            // Several colons without brackets: a bare IPv6 number, perhaps with an interface.
+            let number = entry.prefix { $0 != "%" }
+            guard number.allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." }) else { return nil }
         }
         guard !host.isEmpty, !host.contains(where: { $0.isWhitespace }) else { return nil }
         return HostAddress(host: String(host), port: port)

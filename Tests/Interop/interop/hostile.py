@@ -449,7 +449,44 @@ def _opens(port):
         return None
 
 
+def check_order():
+    """Requests that fail at once are answered behind what was sent before them, on the same connection."""
+    last = {
+        "a read of a null path": (GET_DATA, path_watch_(None)), "a write to a null path": (SET_DATA, set_data_(None, b"")),
+        "a create without a path": (CREATE, create_(None)), "a delete that is cut": (DELETE, b"\0"),
+        "a multiRead of a null path": (MULTI_READ, multi_([(GET_DATA, path_watch_(None))])),
+        "a sync of a null path": (SYNC, string_(None)), "a sync that is cut": (SYNC, b"\0\0"),
+        "getACL of a null path": (GET_ACL, string_(None)), "a multi that is cut": (MULTI, b"\0\0"),
+        "getEphemerals that is cut": (GET_EPHEMERALS, b""), "a bare check": (CHECK, path_version_("/")),
+        "a TTL node": (CREATE_TTL, create_ttl_("/t", b"", OPEN, 5, 10)), "setWatches that is cut": (SET_WATCHES, b"\0"),
+        "addWatch of no mode": (ADD_WATCH, string_("/") + int_(7)), "reconfig": (RECONFIG, b""),
+        "removeWatches": (REMOVE_WATCHES, string_("/") + int_(3)), "whoAmI": (WHO_AM_I, b""),
+        "deleteContainer": (DELETE_CONTAINER, string_("/")), "the end": (CLOSE_SESSION, b""),
+    }
+    first = {"a create": (CREATE, create_("/p-", b"", flags=2)), "a failing create": (CREATE, create_("/no/x")),
+             "a read": (GET_DATA, path_watch_("/")), "a sync": (SYNC, string_("/"))}
+    problems, count = [], 0
+    with Ours() as server:
+        for late, request in last.items():
+            if proving() and late == "a bare check":
+                continue
+            for early, before in first.items():
+                connection = open_session(server.port)
+                requests = [(CREATE, create_("/q-", b"", flags=2)), before, request]
+                connection.send(b"".join(frame_(int_(xid) + int_(operation) + body)
+                                         for xid, (operation, body) in enumerate(requests, 1)))
+                found = [connection.reply().xid for _ in requests]
+                count += 1
+                if found != [1, 2, 3]:
+                    problems.append(f"{late} behind {early}: answered in the order {found}")
+                connection.close()
+    if problems:
+        raise Failure("\n".join(problems))
+    return f"{count} orders"
+
+
 CHECKS = [
+    ("hostile-order", "requests that fail at once do not overtake others", check_order),
     ("hostile-frames", "bad frames get what Apache's server gives, others go on", check_frames),
     ("hostile-poison", "what ends Apache's server does not end ours", check_poison),
     ("hostile-silent", "connections that never send are closed", check_silent),

@@ -22,6 +22,16 @@ struct GetWorkload: Workload {
         lane.queue(frames[turn & 63], at: now)
         turn &+= 1
     }
+
+    /// Header, length of the data, data, Stat.
+    private static let replyBytes = 16 + 4 + 100 + 68
+
+    mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws -> Bool {
+        guard ReplyFields(payload).error == 0, payload.count == Self.replyBytes else {
+            throw LoadError("get: error \(ReplyFields(payload).error), \(payload.count) bytes")
+        }
+        return true
+    }
 }
 
 /// `setData` of 100 bytes, over 64 nodes.
@@ -191,6 +201,14 @@ struct ChildrenWorkload: Workload {
     }
 
     mutating func send(on lane: Lane, at now: Int64) { lane.queue(frame, at: now) }
+
+    mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws -> Bool {
+        // Every name has at least a length and two characters; the Stat follows.
+        guard ReplyFields(payload).error == 0, payload.count > 16 + 4 + 1000 * 6 + 68 else {
+            throw LoadError("children: error \(ReplyFields(payload).error), \(payload.count) bytes")
+        }
+        return true
+    }
 }
 
 /// `multi` of ten `setData` of 100 bytes.

@@ -56,7 +56,7 @@ public final class ZooKeeperClient: Sendable {
     /// session then ends by its timeout. May be called repeatedly and from several tasks; does not end early on cancellation.
     public func close() async { await shell.close() }
 
-    /// The session; changes only when a client without ``Options/allowsReadOnly`` could not have gone on.
+    /// The session. Changes only for a client that began at a read-only server, when it finds one with a quorum.
     public var sessionID: SessionID { shell.identity.session }
 
     /// What another client needs to go on with this session.

@@ -185,6 +185,26 @@ struct PipelineTests {
         #expect(alone.header.xid == ReservedXid.ping && alone.header.error == .ok)
     }
 
+    @Test("Refusals do not overtake what was sent before them", arguments: [13, 9, 4, 999] as [Int32])
+    func refusalsInOrder(code: Int32) throws {
+        var server = MachineHarness()
+        let client = try server.connect().id
+        let write = server.send(.create("/a"), on: client)
+        var frame = ByteWriter()
+        let start = frame.openLength()
+        RequestHeader(xid: 77, operation: OperationCode(rawValue: code)).encode(into: &frame)
+        frame.closeLength(at: start)
+        server.deliver(frame.bytes, on: client)
+        #expect(try server.next(client) == nil)
+        server.sync()
+        guard case .reply(let first)? = try server.next(client, for: .create2),
+            case .reply(let second)? = try server.next(client)
+        else { throw MachineHarness.HarnessError.noReply }
+        #expect(first.header.xid == write && second.header.xid == 77)
+        #expect(second.header.error == (code == 13 || code == 999 ? .unimplemented : .marshallingError))
+        #expect((server.closed[client] != nil) == (code == 999))
+    }
+
     @Test("Above the limit of requests in flight, connections with unanswered requests are not read, and then go on")
     func backPressure() throws {
         var options = ServerOptions()

@@ -1,5 +1,6 @@
 import ConclaveClient
 import ConclaveCore
+import ConclaveSystem
 import Recipes
 
 /// `conclave lock`: runs a command while a lock is held.

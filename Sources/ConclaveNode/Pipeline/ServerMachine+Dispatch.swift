@@ -47,32 +47,28 @@ extension ServerMachine {
             authenticate(slot, header, &reader)
         case .sasl:
             answerSasl(slot, header)
-        case .ping, .exists, .getData, .getACL, .getChildren, .getChildren2, .multiRead, .checkWatches, .removeWatches,
-            .setWatches, .setWatches2, .getEphemerals, .getAllChildrenNumber, .addWatch, .whoAmI:
-            if slots[slot].waiting.isEmpty {
-                read(slot, session, header, &reader, received: now)
-            } else {
-                let copy = Array(slots[slot].decoder.buffer[frame])
-                slots[slot].waiting.append(.read(frame: copy, received: now))
-                slots[slot].outstanding += 1
-            }
         case .create, .create2, .createContainer, .createTTL, .delete, .setData, .setACL, .multi, .reconfig:
             write(slot, session, header, &reader)
         case .sync:
-            sync(slot, header, &reader)
+            sync(slot, session, header, frame: frame, &reader)
         case .closeSession:
             let transaction = preparer.prepareCloseSession(session, cxid: header.xid, tree: tree, wall: wall)
             proposeRequest(slot, header, transaction, .nothing)
         case .deleteContainer:
             // Only servers send it; the reference answers so whatever the body says.
             refuseWrite(slot, session, header, .badArguments)
-        case .check:
-            // Logged by 3.8.0 as a transaction that nobody can read back (ZOOKEEPER-2623); refused since.
-            replyFailure(slot, xid: header.xid, .unimplemented, zxid: Zxid(rawValue: -1), received: now)
         default:
-            replyFailure(slot, xid: header.xid, .unimplemented, zxid: Zxid(rawValue: -1), received: now)
-            close(slot, .unknownOperation(header.operation.rawValue))
+            readInOrder(slot, session, header, frame: frame, &reader)
         }
+    }
+
+    /// Answers what needs no transaction, refusals included: at once, or behind the writes that the connection sent before.
+    private mutating func readInOrder(
+        _ slot: Int, _ session: SessionID, _ header: RequestHeader, frame: Range<Int>, _ reader: inout ByteReader
+    ) {
+        guard !slots[slot].waiting.isEmpty else { return read(slot, session, header, &reader, received: now) }
+        slots[slot].waiting.append(.read(frame: Array(slots[slot].decoder.buffer[frame]), received: now))
+        slots[slot].outstanding += 1
     }
 
     /// Keeps the session alive; at most once a tick, because a touch only moves the session to the bucket of the tick.
@@ -119,9 +115,12 @@ extension ServerMachine {
     }
 
     /// A sync goes behind everything in flight and changes nothing.
-    private mutating func sync(_ slot: Int, _ header: RequestHeader, _ reader: inout ByteReader) {
-        guard case .sync(let path)? = try? ClientRequest.decode(.sync, from: &reader) else {
-            return replyFailure(slot, xid: header.xid, .marshallingError, zxid: tree.lastProcessed, received: now)
+    private mutating func sync(
+        _ slot: Int, _ session: SessionID, _ header: RequestHeader, frame: Range<Int>, _ reader: inout ByteReader
+    ) {
+        var body = reader
+        guard case .sync(let path)? = try? ClientRequest.decode(.sync, from: &body) else {
+            return readInOrder(slot, session, header, frame: frame, &reader)
         }
         guard !inFlight.isEmpty else {
             return reply(slot, xid: header.xid, received: now) { $0.writePath(path) }

@@ -22,11 +22,19 @@ extension ServerMachine {
             case .addWatch: try addWatch(slot, header, &reader, received)
             case .checkWatches, .removeWatches: try removeWatches(slot, header, &reader, received)
             case .setWatches, .setWatches2: try setWatches(slot, header, &reader, received)
-            default: throw ReadFailure(.unimplemented)
+            case .sync: throw ReadFailure(.marshallingError)
+            default: refuse(slot, header, received)
             }
         } catch {
             replyFailure(slot, xid: header.xid, error.code, received: received)
         }
+    }
+
+    /// Operations that nobody knows, and a check outside of a multi: 3.8.0 logs that as a transaction which nobody can read
+    /// back (ZOOKEEPER-2623); it is refused since.
+    private mutating func refuse(_ slot: Int, _ header: RequestHeader, _ received: Instant) {
+        replyFailure(slot, xid: header.xid, .unimplemented, zxid: Zxid(rawValue: -1), received: received)
+        if header.operation != .check { close(slot, .unknownOperation(header.operation.rawValue)) }
     }
 
     struct ReadFailure: Error {

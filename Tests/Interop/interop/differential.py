@@ -188,6 +188,10 @@ def tolerated_table():
                   lambda request, apache, ours: has_null_identity(request) and both_replied(apache, ours)
                   and apache[:3] == ours[:3] and apache[3] == -5
                   and (ours[3] == -114 or request.operation == MULTI and (-1, -114, -114) in ours[4])),
+        Tolerated("3.8.0 stumbles over a path without a slash when it looks for watches; ours has none there",
+                  lambda request, apache, ours: request.operation in (CHECK_WATCHES, REMOVE_WATCHES)
+                  and both_replied(apache, ours) and apache[:3] == ours[:3] and (apache[3], ours[3]) == (-5, -121)
+                  and not request.text.removeprefix("bytes behind: ").startswith(("'/", '"/'))),
         Tolerated("3.8.0 says yes to checkWatches when anybody at all watches the path; ours when the asking connection does",
                   lambda request, apache, ours: request.operation == CHECK_WATCHES and both_replied(apache, ours)
                   and apache[:3] == ours[:3] and (apache[3], ours[3]) == (0, -121)),

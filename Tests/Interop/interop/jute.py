@@ -148,6 +148,13 @@ class Reader:
     def stat(self):
         return Stat(*struct.unpack(">qqqqiiiqiiq", self.take(68)))
 
+    def names(self):
+        """A list of names in unspecified order, sorted."""
+        names = self.vector(self.string)
+        if names is None or None in names:
+            raise ValueError("a null list or name")
+        return sorted(names)
+
     def acl(self):
         return (self.int(), self.string(), self.string())
 
@@ -180,7 +187,7 @@ def multi_results(reader):
         elif kind == GET_DATA:
             results.append((kind, reader.buffer(), reader.stat()))
         elif kind == GET_CHILDREN:
-            results.append((kind, sorted(reader.vector(reader.string))))
+            results.append((kind, reader.names()))
         elif kind == -1:
             results.append((kind, error, reader.int()))
         else:
@@ -201,9 +208,9 @@ def decode_body(operation, body):
     elif operation == GET_ACL:
         value = (reader.acls(), reader.stat())
     elif operation in (GET_CHILDREN, GET_EPHEMERALS):
-        value = (sorted(reader.vector(reader.string)),)
+        value = (reader.names(),)
     elif operation == GET_CHILDREN2:
-        value = (sorted(reader.vector(reader.string)), reader.stat())
+        value = (reader.names(), reader.stat())
     elif operation == SYNC:
         value = (reader.string(),)
     elif operation in (MULTI, MULTI_READ):
@@ -211,7 +218,7 @@ def decode_body(operation, body):
     elif operation in (GET_ALL_CHILDREN_NUMBER, ADD_WATCH):
         value = (reader.int(),)
     elif operation == WHO_AM_I:
-        value = (sorted(reader.vector(reader.identity)),)
+        value = (sorted(reader.vector(reader.identity) or []),)
     elif operation == SASL:
         value = (reader.buffer(),)
     else:

@@ -10,7 +10,7 @@ package enum LockTool: ToolCommand {
         help: "wait no longer than this (500ms, 5s, 2m, 1h); without it for ever")
     static let try_ = OptionSpecification("--try", help: "do not wait at all")
     static let shared = OptionSpecification("--shared", help: "share with others who share")
-    static let exclusive = OptionSpecification("--exclusive", help: "exclude everybody; this is what happens anyway")
+    static let exclusive = OptionSpecification("--exclusive", help: "exclude everybody, other programs' readers included")
     static let identity = OptionSpecification(
         "--identity", value: "TEXT", help: "what others see of us; else the host's name and the process id")
     static let grace = OptionSpecification(
@@ -27,8 +27,9 @@ package enum LockTool: ToolCommand {
             COMMAND finds a fencing token in CONCLAVE_FENCING_TOKEN, a number that grows from holder to holder: send it along \
             with what you write, and let the receiver refuse older ones. The path is in CONCLAVE_LOCK_PATH.
 
-            The lock is the same as that of DistributedLock, of Curator's InterProcessMutex and, with --shared, of Curator's \
-            InterProcessReadWriteLock. For instance, once a night in the whole cluster:
+            The lock is the same as that of DistributedLock and of Curator's InterProcessMutex; with --shared and --exclusive it \
+            is that of ReadWriteLock and of Curator's InterProcessReadWriteLock, whose readers do not see plain locks. Ours do. \
+            For instance, once a night in the whole cluster:
               0 3 * * *  conclave lock /jobs/nightly --try -- ./nightly.sh
             """,
         form: .runsCommand,
@@ -90,6 +91,12 @@ package enum LockTool: ToolCommand {
             if arguments.has(shared) {
                 let lock = ReadWriteLock(client, at: path, identity: identity)
                 return try await line.during({ try await lock.acquireRead(timeout: limit) }) {
+                    try await contenders.list()
+                }
+            }
+            if arguments.has(exclusive) {
+                let lock = ReadWriteLock(client, at: path, identity: identity)
+                return try await line.during({ try await lock.acquireWrite(timeout: limit) }) {
                     try await contenders.list()
                 }
             }

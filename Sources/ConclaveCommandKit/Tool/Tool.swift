@@ -67,7 +67,7 @@ package struct Tool: Sendable {
         case let failure as ToolFailure: return failure
         case let error as ZooKeeperError:
             var message = error.message
-            if let path = error.path { message += ": " + path }
+            if let path = error.path, !message.contains(path) { message += ": " + path }
             if let cause = error.underlying { message += " (\(cause))" }
             switch error.code {
             case .unreachable, .connectionLoss, .sessionExpired:

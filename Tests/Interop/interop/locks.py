@@ -152,7 +152,7 @@ def conclave_shared(server, path, name):
 
 
 def conclave_writer(server, path, name):
-    return Curator(server, path, name, "write") if _proving() else Tool(server, path, name, "lock")
+    return Curator(server, path, name, "write") if _proving() else Tool(server, path, name, "lock", "--exclusive")
 
 
 def conclave_elect(server, path, name):

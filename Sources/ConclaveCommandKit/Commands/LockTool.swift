@@ -10,7 +10,7 @@ package enum LockTool: ToolCommand {
         help: "wait no longer than this (500ms, 5s, 2m, 1h); without it for ever")
     static let try_ = OptionSpecification("--try", help: "do not wait at all")
     static let shared = OptionSpecification("--shared", help: "share with others who share")
-    static let exclusive = OptionSpecification("--exclusive", help: "exclude everybody, other programs' readers included")
+    static let exclusive = OptionSpecification("--exclusive", help: "exclude everybody, readers of others too")
     static let identity = OptionSpecification(
         "--identity", value: "TEXT", help: "what others see of us; else the host's name and the process id")
     static let grace = OptionSpecification(

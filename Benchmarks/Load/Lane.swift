@@ -18,10 +18,15 @@ final class Lane {
     private var oldest = 0
     private(set) var inFlight = 0
     private var xid: Int32 = 0
+    /// How long an answer may take while waiting for it.
+    private let patienceMilliseconds: Int64
 
     /// Connects and opens a session, waiting for it.
-    init(index: Int, to address: SocketAddress, timeoutMilliseconds: Int32 = 30_000) throws {
+    init(
+        index: Int, to address: SocketAddress, timeoutMilliseconds: Int32 = 30_000, patienceMilliseconds: Int64 = 60_000
+    ) throws {
         self.index = index
+        self.patienceMilliseconds = patienceMilliseconds
         socket = try Socket.stream(address.family)
         input = .allocate(byteCount: 1 << 16, alignment: 16)
         times = [Int64](repeating: 0, count: 64)
@@ -196,8 +201,8 @@ final class Lane {
         var poller = try SystemPoller()
         defer { poller.close() }
         try poller.add(socket.descriptor, key: 0, interest: interest)
-        try poller.wait(until: SystemClock.now().advanced(byMilliseconds: 60_000))
-        guard poller.eventCount > 0 else { throw LoadError("no answer within 60 s") }
+        try poller.wait(until: SystemClock.now().advanced(byMilliseconds: patienceMilliseconds))
+        guard poller.eventCount > 0 else { throw LoadError("no answer within \(patienceMilliseconds) ms") }
     }
 
     private func sendWaiting() throws {

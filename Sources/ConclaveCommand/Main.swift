@@ -1,31 +1,7 @@
 import ConclaveCommandKit
-import ConclaveSystem
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
-/// The program: hands the command line, the environment and the signals of the process to the tool.
+/// The program. Everything that it does is in `ConclaveCommandKit`, where tests reach it.
 @main
 struct Main {
-    static func main() async {
-        let words = Array(CommandLine.arguments.dropFirst())
-        if let status = GuardedExec.run(words) { exit(status) }
-        Signals.ignoreBrokenPipe()
-        let interrupts = Interrupts { status in
-            TerminalMode.restore()
-            _exit(status)
-        }
-        // Without the handlers signals end the process at once, which is what the system does anyway.
-        try? Signals.handle([.interrupt, .terminate, .hangUp]) { interrupts.deliver($0.rawValue) }
-        let environment = ProcessEnvironment.all
-        let context = ToolContext(
-            console: .standard(environment: environment), environment: environment, interrupts: interrupts,
-            executable: ProcessEnvironment.executable)
-        exit(await Tool(context: context).run(words))
-    }
+    static func main() async { await ToolProcess.run() }
 }

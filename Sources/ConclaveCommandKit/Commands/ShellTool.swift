@@ -4,6 +4,10 @@ import ConclaveSystem
 
 /// `conclave shell`: the commands that users of zkCli.sh know.
 package enum ShellTool: ToolCommand {
+    static let readOnly = OptionSpecification(
+        "--read-only", short: "-r",
+        help: "make do with a server that has lost its quorum: reads only, and they may be old")
+
     package static let specification = CommandSpecification(
         "shell", summary: "look at nodes and change them, with the commands of zkCli.sh",
         usage: "[OPTIONS] [COMMAND [ARGUMENTS]]",
@@ -18,11 +22,12 @@ package enum ShellTool: ToolCommand {
 
             'conclave shell help' lists the commands.
             """,
-        form: .optionsFirst, options: ConnectionOptions.all, arguments: 0...Int.max,
+        form: .optionsFirst, options: ConnectionOptions.all + [readOnly], arguments: 0...Int.max,
         statuses: ConnectionOptions.statuses + [(ExitCode.commandNotFound, "there is no such shell command")])
 
     package static func run(_ arguments: Arguments, _ context: ToolContext) async throws -> Int32 {
-        let options = try ConnectionOptions.options(arguments, context)
+        var options = try ConnectionOptions.options(arguments, context)
+        options.allowsReadOnly = arguments.has(readOnly)
         let server = ConnectionOptions.servers(arguments, context)
         if arguments.positional.isEmpty, FileDescriptor.standardInput.isTerminal, context.console.isTerminal {
             var shell = InteractiveShell(server: server, options: options, context: context)

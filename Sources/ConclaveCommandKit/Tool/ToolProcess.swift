@@ -1,3 +1,5 @@
+import ConclaveSystem
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import ConclaveSystem
 
 /// The tool as a process: its command line, environment, signals and exit status.
 package enum ToolProcess {

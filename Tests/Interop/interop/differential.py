@@ -545,10 +545,10 @@ def comparison(default_seeds, steps, bursts, settings=None, **options):
 
 CHECKS = [
     ("frames", "the same seeded frames to both servers: equal replies, events, zxids, trees",
-     comparison([1, 2], 6000, 40, protected=False)),
+     comparison([1, 23], 6000, 40, protected=False)),
     ("frames-protected", "the same with nodes that not everybody may read, without watches",
-     comparison([3], 6000, 40, protected=True, watching=False)),
+     comparison([10], 6000, 40, protected=True, watching=False)),
     ("frames-extended", "the same with TTL nodes and enforced quotas",
-     comparison([4], 6000, 0, {"extendedTypesEnabled": "true", "enforceQuota": "true"}, protected=False,
+     comparison([13], 6000, 0, {"extendedTypesEnabled": "true", "enforceQuota": "true"}, protected=False,
                 extended_types=True)),
 ]

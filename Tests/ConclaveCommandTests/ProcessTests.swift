@@ -1,4 +1,5 @@
 import ConclaveCommandKit
+import Recipes
 import Testing
 
 @Suite("Processes and signals")
@@ -45,6 +46,35 @@ struct ProcessTests {
         #expect(await status(["/no/such/program"]) == 127)
         #expect(await status(["/"]) == 126)
         #expect(await status([]) == 1)
+    }
+
+    private func held(_ words: String...) -> HeldCommand {
+        HeldCommand(words: words, path: "/l", token: FencingToken(rawValue: 1), grace: .seconds(60))
+    }
+
+    @Test("A signal that comes while the command is being started reaches it")
+    func early() async throws {
+        let tool = ToolFixture()
+        tool.interrupts.deliver(15)
+        let result = try await held("sleep", "60").run(tool.context) { () async throws(CancellationError) in .sessionOver }
+        // The hold may be lost before the signal is felt, and either ends the command.
+        #expect(result == .ended(status: 143) || result == .lost(.sessionOver))
+        let kept = try await held("sleep", "60").run(tool.context) { () async throws(CancellationError) in nil }
+        #expect(kept == .ended(status: 143))
+    }
+
+    @Test("Nothing is started for who has been cancelled, and what runs is waited for")
+    func cancelled() async throws {
+        let tool = ToolFixture()
+        let unwanted = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await held("sleep", "60").run(tool.context) { () async throws(CancellationError) in .sessionOver }
+        }
+        await #expect(throws: CancellationError.self) { _ = try await unwanted.value }
+        let result = try await held("sh", "-c", "exit 3").run(tool.context) { () async throws(CancellationError) in
+            throw CancellationError()
+        }
+        #expect(result == .ended(status: 3))
     }
 
     @Test("The first signal cancels, the second ends, a handler takes them all")

@@ -75,6 +75,8 @@ package final class ForegroundProcess: Sendable {
     /// Waits for its end. Not affected by cancellation: who wants it to end sooner sends a signal.
     package func ending() async -> Ending { await result.value }
 
+    package var hasEnded: Bool { result.isSet }
+
     /// Sends a signal to the process and to everything in its group.
     package func send(_ signal: Int32) { _ = kill(-id, signal) }
 

@@ -19,6 +19,13 @@ final class OneShot<Value: Sendable>: Sendable {
         for waiter in waiters { waiter.resume(returning: value) }
     }
 
+    /// Whether it has been set.
+    var isSet: Bool {
+        state.withLock { state in
+            if case .set = state { true } else { false }
+        }
+    }
+
     var value: Value {
         get async {
             await withCheckedContinuation { continuation in

@@ -50,11 +50,15 @@ package final class Interrupts: Sendable {
         if isLate { cancel() }
     }
 
-    /// Hands signals to a handler while the body runs.
+    /// Hands signals to a handler while the body runs, and the one that came before it as well.
     package func handled<R>(
         by handler: @escaping @Sendable (Int32) -> Void, during body: () async throws -> R
     ) async rethrows -> R {
-        state.withLock { $0.handler = handler }
+        let early = state.withLock { state in
+            state.handler = handler
+            return state.received
+        }
+        if let early { handler(early) }
         defer { state.withLock { $0.handler = nil } }
         return try await body()
     }

@@ -97,6 +97,12 @@ let package = Package(
             name: "ConclaveTransportTests", dependencies: ["ConclaveCore", "ConclaveSystem", "ConclaveTransport"],
             swiftSettings: strict),
         .testTarget(
+            name: "ConclaveClientTests",
+            dependencies: [
+                "ConclaveCore", "ConclaveWire", "ConclaveSystem", "ConclaveTransport", "ConclaveClient", "ConclaveServer",
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "ConclaveServerTests",
             dependencies: [
                 "ConclaveCore", "ConclaveWire", "ConclaveSystem", "ConclaveClient", "ConclaveServer",
@@ -108,7 +114,7 @@ let package = Package(
         .testTarget(
             name: "ConclaveCommandTests",
             dependencies: [
-                "ConclaveCore", "ConclaveSystem", "ConclaveClient", "ConclaveServer", "ConclaveCommandKit",
+                "ConclaveCore", "ConclaveSystem", "ConclaveClient", "ConclaveServer", "ConclaveCommandKit", "Recipes",
             ],
             swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),

@@ -1,7 +1,8 @@
 public import ConclaveCore
 import ConclaveSession
 
-/// One session with a ZooKeeper ensemble: every operation of the protocol, watches, and how long to believe in the session.
+/// One session with a ZooKeeper ensemble: every operation of the protocol, watches, and how long to believe in the
+/// session.
 ///
 /// ```swift
 /// let client = try await ZooKeeperClient.connect(to: "127.0.0.1:2181/shop")
@@ -13,8 +14,8 @@ import ConclaveSession
 ///
 /// The connection is kept and replaced by itself; a lost **session** is final: a new one is a new client, never silent.
 ///
-/// - Calls go out in call order. Those that were on their way when a connection was lost throw `connectionLoss`: their outcome
-///   is **unknown**. Calls made while there is no connection wait for the next one.
+/// - Calls go out in call order. Those that were on their way when a connection was lost throw `connectionLoss`: their
+///   outcome is **unknown**. Calls made while there is no connection wait for the next one.
 /// - Cancelling the calling task ends the wait with `cancelled`; if the request was sent it may still take effect.
 /// - A client that is dropped without ``close()`` ends its session by itself.
 /// - All clients of a process share one thread for their connections; it runs no user code.
@@ -27,10 +28,10 @@ public final class ZooKeeperClient: Sendable {
 
     /// Connects and waits for the session.
     ///
-    /// - Parameter servers: `host:port,host:port/chroot`; ports default to 2181, IPv6 numbers stand in brackets, names are
-    ///   resolved anew for every attempt.
-    /// - Throws: `unreachable` if no server gave a session in time, `authenticationFailed`, `sessionExpired` for a resumed
-    ///   session that is gone, `badArguments`, `cancelled`. Nothing is left behind then.
+    /// - Parameter servers: `host:port,host:port/chroot`; ports default to 2181, IPv6 numbers stand in brackets, names
+    ///   are resolved anew for every attempt.
+    /// - Throws: `unreachable` if no server gave a session in time, `authenticationFailed`, `sessionExpired` for a
+    ///   resumed session that is gone, `badArguments`, `cancelled`. Nothing is left behind then.
     public static func connect(
         to servers: String, options: Options = Options()
     ) async throws(ZooKeeperError) -> ZooKeeperClient {
@@ -50,10 +51,12 @@ public final class ZooKeeperClient: Sendable {
         throw ZooKeeperError(.cancelled, message: "connect to \(servers): the task was cancelled")
     }
 
-    /// Ends the session in order: calls sent before are answered first, the session's ephemeral nodes are gone when it returns.
+    /// Ends the session in order: calls sent before are answered first, the session's ephemeral nodes are gone when it
+    /// returns.
     ///
-    /// Calls that were not sent yet fail with `closed`. Waits at most three seconds for a server that does not answer; the
-    /// session then ends by its timeout. May be called repeatedly and from several tasks; does not end early on cancellation.
+    /// Calls that were not sent yet fail with `closed`. Waits at most three seconds for a server that does not answer;
+    /// the session then ends by its timeout. May be called repeatedly and from several tasks; does not end early on
+    /// cancellation.
     public func close() async { await shell.close() }
 
     /// The session. Changes only for a client that began at a read-only server, when it finds one with a quorum.

@@ -1,7 +1,8 @@
 import ConclaveCore
 import ConclaveWire
 
-/// The client's side of one session: where to connect, what to say, whom an answer belongs to and when to stop believing.
+/// The client's side of one session: where to connect, what to say, whom an answer belongs to and when to stop
+/// believing.
 ///
 /// ```
 /// idle ─ start ─► resolving ─► connecting ─► handshaking ─► established ─ close ─► closing ─► over
@@ -10,12 +11,12 @@ import ConclaveWire
 ///                   └─ waiting (back-off) ◄─┘
 /// ```
 ///
-/// A value without clock, socket or task. The shell reports what happened together with the moment, performs the actions in
-/// order and sends the output. Requests are numbered when they are submitted; answers to ordinary requests come in the order of
-/// sending, so that one queue serves for matching.
+/// A value without clock, socket or task. The shell reports what happened together with the moment, performs the
+/// actions in order and sends the output. Requests are numbered when they are submitted; answers to ordinary requests
+/// come in the order of sending, so that one queue serves for matching.
 ///
-/// What a lost connection does: requests that were sent fail with `connectionLoss`, their outcome unknown. Requests that were
-/// not sent wait for the next connection. Watches stay and are armed again before anything else is asked.
+/// What a lost connection does: requests that were sent fail with `connectionLoss`, their outcome unknown. Requests
+/// that were not sent wait for the next connection. Watches stay and are armed again before anything else is asked.
 ///
 /// Source: wire-protocol sections 2, 3, 9.3, 12 and 15.
 package struct SessionMachine: Sendable {
@@ -117,9 +118,6 @@ package struct SessionMachine: Sendable {
 
     /// Whether there is something to send on the present connection.
     package var hasOutput: Bool { output.count > 0 }
-
-    /// The number of bytes to send.
-    package var outputBytes: Int { output.count }
 
     /// Requests whose answers are awaited on the present connection.
     package var sentCount: Int { sent.count }

@@ -7,8 +7,8 @@ extension ZooKeeperClient {
     ///
     /// - Parameter data: at most the server's frame limit, a little below 1 MiB by default; `nil` is null.
     /// - Returns: the path, completed by the server's number for sequential modes, and the node's facts.
-    /// - Throws: `nodeExists`, `noNode` (no parent), `noChildrenForEphemerals`, `noAuth`, `invalidACL`, `quotaExceeded`;
-    ///   after `connectionLoss` the node may exist: see ``createProtected(_:prefix:_:mode:acl:)``.
+    /// - Throws: `nodeExists`, `noNode` (no parent), `noChildrenForEphemerals`, `noAuth`, `invalidACL`,
+    ///   `quotaExceeded`; after `connectionLoss` the node may exist: see ``createProtected(_:prefix:_:mode:acl:)``.
     @discardableResult
     public func create(
         _ path: String, _ data: [UInt8]? = [], mode: CreateMode = .persistent, acl: [ACL] = .open
@@ -48,8 +48,8 @@ extension ZooKeeperClient {
     /// Replaces the data of a node.
     ///
     /// - Parameter version: the data version it must have before; `nil` takes any.
-    /// - Throws: `noNode`, `badVersion`, `noAuth`, `quotaExceeded`. After `connectionLoss` with a version, read back before
-    ///   trying again: `badVersion` may mean that the first attempt was done.
+    /// - Throws: `noNode`, `badVersion`, `noAuth`, `quotaExceeded`. After `connectionLoss` with a version, read back
+    ///   before trying again: `badVersion` may mean that the first attempt was done.
     @discardableResult
     public func setData(
         at path: String, to data: [UInt8]?, version: Int32? = nil
@@ -85,7 +85,8 @@ extension ZooKeeperClient {
         return try await stat(.setACL(path: full, acl: acl, version: version ?? -1), "setACL", path)
     }
 
-    /// Returns when the connected server has everything that was committed before the call: reads after it are at least so new.
+    /// Returns when the connected server has everything that was committed before the call: reads after it are at least
+    /// so new.
     public func sync(_ path: String = "/") async throws(ZooKeeperError) {
         _ = try await shell.reply(to: .sync(path: try shell.fullPath(path, for: "sync")), "sync", path)
     }

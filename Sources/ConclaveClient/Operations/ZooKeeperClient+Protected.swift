@@ -2,17 +2,18 @@ public import ConclaveCore
 import ConclaveSession
 
 extension ZooKeeperClient {
-    /// Makes a node so that a lost answer does no harm: the name gets an id, and after a lost connection the node is looked for
-    /// before it is made again.
+    /// Makes a node so that a lost answer does no harm: the name gets an id, and after a lost connection the node is
+    /// looked for before it is made again.
     ///
-    /// Only a node whose name has the id **and**, for ephemeral modes, whose owner is this session is taken for one's own: a
-    /// node of a dying earlier session is not. Survives any number of lost connections while the session lives. Never makes two.
+    /// Only a node whose name has the id **and**, for ephemeral modes, whose owner is this session is taken for one's
+    /// own: a node of a dying earlier session is not. Survives any number of lost connections while the session lives.
+    /// Never makes two.
     ///
     /// - Parameters:
     ///   - path: the node's path without the prefix: `/locks/x-` becomes `/locks/_c_<id>-x-`.
     ///   - prefix: the id, without slashes; `nil` makes a random one.
-    /// - Throws: as ``create(_:_:mode:acl:)`` except for connection loss. If the calling task is cancelled, a node that may
-    ///   have been made is deleted in the background, for as long as the session lives.
+    /// - Throws: as ``create(_:_:mode:acl:)`` except for connection loss. If the calling task is cancelled, a node that
+    ///   may have been made is deleted in the background, for as long as the session lives.
     public func createProtected(
         _ path: String, prefix: String? = nil, _ data: [UInt8]? = [], mode: CreateMode = .persistent, acl: [ACL] = .open
     ) async throws(ZooKeeperError) -> CreatedNode {
@@ -37,8 +38,8 @@ extension ZooKeeperClient {
 
     /// Looks for the node that an unanswered create may have made.
     ///
-    /// The sync makes the server see everything that was committed before. A create that is still on its way through the old
-    /// server cannot come later: servers refuse requests of a session that has moved on.
+    /// The sync makes the server see everything that was committed before. A create that is still on its way through
+    /// the old server cannot come later: servers refuse requests of a session that has moved on.
     private func findOwn(
         _ name: ProtectedName, isEphemeral: Bool
     ) async throws(ZooKeeperError) -> CreatedNode? {

@@ -20,10 +20,11 @@ extension ZooKeeperClient {
         }
     }
 
-    /// Deletes a node and everything below it, in batches of 100, the lowest first. Not one transaction: others may see a part
-    /// of it, and nodes that others make meanwhile are deleted too.
+    /// Deletes a node and everything below it, in batches of 100, the lowest first. Not one transaction: others may see
+    /// a part of it, and nodes that others make meanwhile are deleted too.
     ///
-    /// - Throws: `noNode` if the node does not exist; `notEmpty` if others keep making nodes faster than they can be deleted.
+    /// - Throws: `noNode` if the node does not exist; `notEmpty` if others keep making nodes faster than they can be
+    ///   deleted.
     public func deleteSubtree(_ path: String) async throws(ZooKeeperError) {
         guard try await exists(path) != nil else {
             throw ZooKeeperError(.noNode, path: path, message: "deleteSubtree: the node does not exist")

@@ -40,7 +40,8 @@ extension ZooKeeperClient {
         return translated
     }
 
-    /// Reads several nodes with one request. They are not read at one moment, and one that fails does not affect the others.
+    /// Reads several nodes with one request. They are not read at one moment, and one that fails does not affect the
+    /// others.
     ///
     /// - Returns: a result for each read, in their order.
     public func read(_ reads: [ReadOperation]) async throws(ZooKeeperError) -> [ReadResult] {

@@ -14,18 +14,18 @@ extension ZooKeeperClient {
         public var credentials: [Credential] = []
         /// Whether a server that has lost its quorum will do. Default no.
         public var allowsReadOnly = false
-        /// By how much the hold window ends before the servers could end the session. Default: a twentieth of the session's
-        /// timeout, at least 10 ms.
+        /// By how much the hold window ends before the servers could end the session. Default: a twentieth of the
+        /// session's timeout, at least 10 ms.
         ///
-        /// That is enough for a standalone server and for Conclave's. An Apache ZooKeeper follower answers pings without its
-        /// leader: its leader may count from up to a third of the timeout plus half a tick earlier, so choose at least that;
-        /// and a follower cut off from its leader answers for up to `syncLimit` ticks more, which no margin below the whole
-        /// timeout covers with Apache's defaults: use fencing tokens.
+        /// That is enough for a standalone server and for Conclave's. An Apache ZooKeeper follower answers pings
+        /// without its leader: its leader may count from up to a third of the timeout plus half a tick earlier, so
+        /// choose at least that; and a follower cut off from its leader answers for up to `syncLimit` ticks more, which
+        /// no margin below the whole timeout covers with Apache's defaults: use fencing tokens.
         public var holdMargin: Duration?
         /// The longest frame sent or accepted, as the servers' `jute.maxbuffer`. Default 1,048,575 bytes.
         public var maximumFrameBytes: Int = FrameLimit.defaultMaximumBytes
-        /// After so long without an answer a request fails with `requestTimeout` and the connection is given up, so that
-        /// everything else on it fails too. Default: none; the session's own rules notice a dead server.
+        /// After so long without an answer a request fails with `requestTimeout` and the connection is given up, so
+        /// that everything else on it fails too. Default: none; the session's own rules notice a dead server.
         public var requestTimeout: Duration?
         /// Calls that may be waiting together; more fail with `throttled`. Default 100,000.
         public var maximumPendingRequests: Int = 100_000

@@ -197,7 +197,8 @@ extension SessionShell {
 
     // MARK: Time
 
-    /// Sets the timer if the machine wants to be woken earlier than it is set to. A timer that comes too early costs one look.
+    /// Sets the timer if the machine wants to be woken earlier than it is set to. A timer that comes too early costs
+    /// one look.
     func rearm() {
         let deadline = state.withLock { $0.machine.nextDeadline }
         guard deadline < side.timerAt else { return }

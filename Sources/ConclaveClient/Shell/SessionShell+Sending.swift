@@ -4,7 +4,8 @@ import ConclaveTransport
 import Synchronization
 
 extension SessionShell {
-    /// So many times one sender sends what others have added meanwhile; then the loop goes on, so that nobody is kept for long.
+    /// So many times one sender sends what others have added meanwhile; then the loop goes on, so that nobody is kept
+    /// for long.
     private static let roundsPerSender = 16
 
     /// Sends until there is nothing left. Any thread.

@@ -7,10 +7,10 @@ import Synchronization
 
 /// The hands of a ``SessionMachine``: calling tasks on one side, the loop with the connection on the other.
 ///
-/// Everything both sides touch is under one lock: the machine, who waits, what is to be sent. A calling task takes the lock,
-/// lets the machine number and encode its request, and sends it by itself if nobody else is sending; otherwise the one who is
-/// takes it along. Answers are read on the loop; continuations are resumed outside of the lock. All actions of the machine are
-/// performed on the loop, in order.
+/// Everything both sides touch is under one lock: the machine, who waits, what is to be sent. A calling task takes the
+/// lock, lets the machine number and encode its request, and sends it by itself if nobody else is sending; otherwise
+/// the one who is takes it along. Answers are read on the loop; continuations are resumed outside of the lock. All
+/// actions of the machine are performed on the loop, in order.
 package final class SessionShell: Sendable {
     let loop: EventLoop
     let chroot: Chroot

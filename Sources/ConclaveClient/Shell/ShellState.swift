@@ -47,8 +47,8 @@ struct ShellState {
 
     mutating func unblocked() { isBlocked = false }
 
-    /// Takes the right to send and what there is to be sent; `nil` if there is nothing, or somebody else has the right and will
-    /// take it along.
+    /// Takes the right to send and what there is to be sent; `nil` if there is nothing, or somebody else has the right
+    /// and will take it along.
     mutating func beginSending() -> SendJob? {
         guard !isSending, !isBlocked, let socket else { return nil }
         if let rest = unsent {

@@ -2,8 +2,8 @@ import ConclaveSession
 
 /// Who waits for which request.
 ///
-/// Requests are numbered in order and mostly answered in order, so that a ring addressed by the low bits of the number does for
-/// nearly all of them; whom a slow one is in the way of goes into a dictionary.
+/// Requests are numbered in order and mostly answered in order, so that a ring addressed by the low bits of the number
+/// does for nearly all of them; whom a slow one is in the way of goes into a dictionary.
 struct WaiterTable {
     typealias Waiter = UnsafeContinuation<RequestOutcome, Never>
 

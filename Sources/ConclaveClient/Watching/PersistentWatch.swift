@@ -3,10 +3,10 @@ import ConclaveSession
 
 /// The events of a path, or of a path and everything below it, in their order.
 ///
-/// Ends by throwing when the session ends (`sessionExpired`, `closed`, `authenticationFailed`), when the watch is removed
-/// (`noWatcher`) and when the reader is more than 65,536 events behind (`throttled`). Ends without an error when the reading
-/// task is cancelled. The server forgets the watch when this object is dropped. Several tasks may read; each event goes to one
-/// of them.
+/// Ends by throwing when the session ends (`sessionExpired`, `closed`, `authenticationFailed`), when the watch is
+/// removed (`noWatcher`) and when the reader is more than 65,536 events behind (`throttled`). Ends without an error
+/// when the reading task is cancelled. The server forgets the watch when this object is dropped. Several tasks may
+/// read; each event goes to one of them.
 public final class PersistentWatch: AsyncSequence, Sendable {
     /// What the sequence delivers.
     public typealias Element = WatchEvent

@@ -3,7 +3,8 @@ import ConclaveSession
 import ConclaveWire
 
 extension ZooKeeperClient {
-    /// The data of a node, and a watch on its next change: data set or node deleted. Nothing happens unseen between the two.
+    /// The data of a node, and a watch on its next change: data set or node deleted. Nothing happens unseen between the
+    /// two.
     ///
     /// Throws `noNode` and arms nothing if there is no node; see ``watchExists(_:)``.
     public func watchData(at path: String) async throws(ZooKeeperError) -> (node: NodeData, change: Watch) {
@@ -33,13 +34,14 @@ extension ZooKeeperClient {
         return (Children(names: names.sorted(), stat: stat), change)
     }
 
-    /// Every event of a path from now on, or with `recursive` of the path and everything below it. The node need not exist.
+    /// Every event of a path from now on, or with `recursive` of the path and everything below it. The node need not
+    /// exist.
     ///
-    /// A recursive watch tells of nodes created, changed and deleted, a plain one also of its children coming and going. While
-    /// the client is disconnected events are missed: read again after ``SessionState/reconnected``.
+    /// A recursive watch tells of nodes created, changed and deleted, a plain one also of its children coming and
+    /// going. While the client is disconnected events are missed: read again after ``SessionState/reconnected``.
     ///
-    /// An Apache 3.8 server keeps one kind of watch for a path and connection: arming a one-shot watch at the same path ends a
-    /// persistent one there (ZOOKEEPER-4466).
+    /// An Apache 3.8 server keeps one kind of watch for a path and connection: arming a one-shot watch at the same path
+    /// ends a persistent one there (ZOOKEEPER-4466).
     public func watch(_ path: String, recursive: Bool = false) async throws(ZooKeeperError) -> PersistentWatch {
         let full = try shell.fullPath(path, for: "addWatch")
         let (outcome, watch) = await shell.outcome(

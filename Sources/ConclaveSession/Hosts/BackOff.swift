@@ -2,9 +2,9 @@ import ConclaveCore
 
 /// How long to wait before the next attempt to connect.
 ///
-/// The first round through all servers is made without waiting, so that the loss of one server costs one attempt. After a round
-/// without success the pause grows from 50 ms to a second; each pause is drawn from the upper half of its range, so that the
-/// clients of a fallen server do not come back in step.
+/// The first round through all servers is made without waiting, so that the loss of one server costs one attempt. After
+/// a round without success the pause grows from 50 ms to a second; each pause is drawn from the upper half of its
+/// range, so that the clients of a fallen server do not come back in step.
 package struct BackOff: Equatable, Sendable {
     package static let firstMilliseconds: Int64 = 50
     package static let maximumMilliseconds: Int64 = 1_000

@@ -6,13 +6,13 @@ import ConclaveCore
 /// validUntil = send time of the last answered request + negotiated timeout − margin
 /// ```
 ///
-/// The server cannot have started its own count before that request was sent, so it does not expire the session earlier as long
-/// as the two clocks differ in rate by less than the margin.
+/// The server cannot have started its own count before that request was sent, so it does not expire the session earlier
+/// as long as the two clocks differ in rate by less than the margin.
 ///
-/// The rule is exact for a standalone server, and for Conclave servers, which answer a ping only when their leader has heard of
-/// it. An Apache follower answers pings by itself and tells its leader with its own next ping: the leader's count may have
-/// started up to a third of the timeout plus half a tick earlier, and a follower cut off from its leader goes on answering for
-/// `tickTime × syncLimit`. Against Apache ensembles choose the margin accordingly.
+/// The rule is exact for a standalone server, and for Conclave servers, which answer a ping only when their leader has
+/// heard of it. An Apache follower answers pings by itself and tells its leader with its own next ping: the leader's
+/// count may have started up to a third of the timeout plus half a tick earlier, and a follower cut off from its leader
+/// goes on answering for `tickTime × syncLimit`. Against Apache ensembles choose the margin accordingly.
 package struct HoldWindow: Equatable, Sendable {
     /// `nil`: ``defaultMargin(timeoutMilliseconds:)``.
     private let chosenMargin: Int64?

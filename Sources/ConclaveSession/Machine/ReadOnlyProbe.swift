@@ -1,7 +1,7 @@
 import ConclaveCore
 
-/// When to ask another server whether it has a quorum, while the connected one has none: after 100 ms, then in steps that double
-/// to a minute.
+/// When to ask another server whether it has a quorum, while the connected one has none: after 100 ms, then in steps
+/// that double to a minute.
 ///
 /// Source: wire-protocol section 12.
 struct ReadOnlyProbe: Equatable, Sendable {

@@ -69,8 +69,8 @@ extension SessionMachine {
 
     // MARK: Attempts
 
-    /// One attempt may take the session's timeout divided by the number of servers, but at least 200 ms; a second as long as
-    /// there is no session that time could cost.
+    /// One attempt may take the session's timeout divided by the number of servers, but at least 200 ms; a second as
+    /// long as there is no session that time could cost.
     var attemptMilliseconds: Int64 {
         max(Int64(timeoutMilliseconds) / Int64(hosts.count), wasEstablished ? 200 : 1_000)
     }

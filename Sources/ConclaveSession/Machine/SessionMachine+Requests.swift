@@ -7,7 +7,8 @@ extension SessionMachine {
     /// Takes a request: it goes out at once on an established connection and waits for one otherwise.
     ///
     /// Paths carry the chroot. The answer comes as a `complete` action, exactly once, unless the request is cancelled.
-    /// - Throws: if the session is over, a limit is reached or the request is longer than a frame may be; nothing is kept then.
+    /// - Throws: if the session is over, a limit is reached or the request is longer than a frame may be; nothing is
+    ///   kept then.
     package mutating func submit(
         _ request: ClientRequest, watching interest: WatchInterest? = nil, now: Instant
     ) throws(RequestFailure) -> RequestID {
@@ -40,7 +41,8 @@ extension SessionMachine {
     }
 
     /// The caller of a request has gone.
-    /// - Returns: whether the request has been sent, so that it may still take effect; `nil` if it is not known any more.
+    /// - Returns: whether the request has been sent, so that it may still take effect; `nil` if it is not known any
+    ///   more.
     package mutating func cancel(_ id: RequestID) -> Bool? {
         let wasSent = sent.update(id.rawValue) { request in
             if request.purpose == .caller { request.purpose = .nobody }

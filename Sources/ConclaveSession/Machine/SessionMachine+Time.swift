@@ -2,19 +2,19 @@ import ConclaveCore
 import ConclaveWire
 
 extension SessionMachine {
-    /// After so long without a byte the connection is given up: two thirds of the timeout, so that a third is left to find
-    /// another server.
+    /// After so long without a byte the connection is given up: two thirds of the timeout, so that a third is left to
+    /// find another server.
     var readTimeoutMilliseconds: Int64 { Int64(timeoutMilliseconds) * 2 / 3 }
 
-    /// After so long without sending a ping goes out: a third of the timeout, a second earlier where that is more than a second,
-    /// at the latest after ten seconds.
+    /// After so long without sending a ping goes out: a third of the timeout, a second earlier where that is more than
+    /// a second, at the latest after ten seconds.
     var pingMilliseconds: Int64 {
         let third = Int64(timeoutMilliseconds) / 3
         return min(third <= 1_000 ? max(third, 1) : max(third - 1_000, 1_000), 10_000)
     }
 
-    /// After so long without contact a session is taken for expired although no server said so: the server's own limit and a
-    /// third for the search.
+    /// After so long without contact a session is taken for expired although no server said so: the server's own limit
+    /// and a third for the search.
     var expiryMilliseconds: Int64 { Int64(timeoutMilliseconds) * 4 / 3 }
 
     /// More pings than this are never open at once.
@@ -60,8 +60,8 @@ extension SessionMachine {
         return request.queuedAt.advanced(byMilliseconds: limit)
     }
 
-    /// Until when a server must be found: for the first session what the options say, for one that has been there until it
-    /// counts as expired. A loss that came late leaves at least the time from there on that a loss by silence would.
+    /// Until when a server must be found: for the first session what the options say, for one that has been there until
+    /// it counts as expired. A loss that came late leaves at least the time from there on that a loss by silence would.
     private var searchDeadline: Instant? {
         switch phase {
         case .idle, .established, .closing, .over: return nil

@@ -7,7 +7,8 @@ package struct SessionOptions: Sendable {
     package var timeoutMilliseconds: Int32 = 10_000
     /// How long the first session may take.
     package var connectTimeoutMilliseconds: Int64 = 15_000
-    /// After so long without an answer a request fails and the connection is given up. `nil`: the session's own rules suffice.
+    /// After so long without an answer a request fails and the connection is given up. `nil`: the session's own rules
+    /// suffice.
     package var requestTimeoutMilliseconds: Int64?
     /// Whether a server without a quorum will do.
     package var allowsReadOnly = false

@@ -1,7 +1,7 @@
 /// A first-in first-out queue whose elements are found again by a growing number.
 ///
-/// Elements leave at the front; an element in the middle is reached by binary search over its number. Storage is a power of two
-/// that doubles when full and is kept.
+/// Elements leave at the front; an element in the middle is reached by binary search over its number. Storage is a
+/// power of two that doubles when full and is kept.
 @frozen
 package struct SequenceRing<Element: SequenceNumbered> {
     @usableFromInline var slots: [Element?]

@@ -26,7 +26,8 @@ struct PathWatches: Equatable, Sendable {
     var persistent: [WatcherID] = []
     var recursive: [WatcherID] = []
 
-    /// Requests on their way that will arm something; as long as there is one nothing of its kind may be removed at the server.
+    /// Requests on their way that will arm something; as long as there is one nothing of its kind may be removed at the
+    /// server.
     var coming = Coming()
     var armed: Armed = []
 
@@ -88,8 +89,8 @@ struct PathWatches: Equatable, Sendable {
 
     /// What to remove at the server because nobody wants it, and forgets it.
     ///
-    /// Next to a persistent watch nothing is removed on its own: a 3.8 server keeps one mode per path and would take the
-    /// others along (ZOOKEEPER-4466, -4471).
+    /// Next to a persistent watch nothing is removed on its own: a 3.8 server keeps one mode per path and would take
+    /// the others along (ZOOKEEPER-4466, -4471).
     mutating func takeUnwanted() -> WatchRemoval? {
         let unwanted = armed.subtracting(wanted)
         guard !unwanted.isEmpty else { return nil }

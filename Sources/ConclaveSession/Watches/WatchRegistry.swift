@@ -3,8 +3,8 @@ import ConclaveWire
 
 /// Every watcher of a session: who is told about an event, and what a new connection must arm again.
 ///
-/// A watcher enters when the answer to its request arrives, never before: a lost answer leaves nothing behind. Paths are the
-/// server's, with the chroot.
+/// A watcher enters when the answer to its request arrives, never before: a lost answer leaves nothing behind. Paths
+/// are the server's, with the chroot.
 package struct WatchRegistry: Sendable {
     private var paths: [NodePath: PathWatches] = [:]
     private var homes: [WatcherID: (path: NodePath, kind: WatcherKind)] = [:]
@@ -143,11 +143,11 @@ package struct WatchRegistry: Sendable {
         paths = paths.filter { !$0.value.isIdle }
     }
 
-    /// What a new connection must arm, cut into requests whose paths stay below `limitBytes` each; from now on the server is
-    /// taken to have it armed.
+    /// What a new connection must arm, cut into requests whose paths stay below `limitBytes` each; from now on the
+    /// server is taken to have it armed.
     ///
-    /// A path whose data somebody watches and whose existence somebody else does goes into both lists: the server fires at
-    /// most one of them.
+    /// A path whose data somebody watches and whose existence somebody else does goes into both lists: the server fires
+    /// at most one of them.
     mutating func rearm(since zxid: Zxid, limitBytes: Int = WatchRegistry.chunkBytes) -> [SetWatches] {
         var chunks: [SetWatches] = []
         var chunk = SetWatches(relativeZxid: zxid)

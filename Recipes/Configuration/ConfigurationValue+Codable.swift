@@ -1,5 +1,9 @@
 // The only file of the module that needs Foundation: JSON at the edge.
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
 import Foundation
+#endif
 
 extension ConfigurationValue where Self: Codable {
     /// Reads JSON.

@@ -18,6 +18,7 @@ package struct ServerMachine: Sendable {
 
     var expiry: SessionExpiry
     var preparer: Preparer
+    var childLists: ChildListCache
     var slots: [ClientConnection] = []
     var slotIndex: [ConnectionID: Int] = [:]
     var freeSlots: [Int] = []
@@ -47,6 +48,7 @@ package struct ServerMachine: Sendable {
         self.commandWords = commandWords
         self.now = now
         self.wall = wall
+        childLists = ChildListCache(limitBytes: options.childListCacheBytes)
         watches = WatchTable(limitPerWatcher: options.watchesPerConnection)
         expiry = SessionExpiry(tickMilliseconds: options.tickMilliseconds)
         preparer = Preparer(options: options, lastZxid: tree.lastProcessed, digest: tree.digest)

@@ -19,6 +19,8 @@ package struct ServerOptions: Sendable {
     package var multiLimit = 10_000
     /// Bytes of events waiting for one connection above which it is closed.
     package var outputLimitBytes = 4 << 20
+    /// What encoded lists of children may take that are kept for the next who asks; 0 for none.
+    package var childListCacheBytes = 8 << 20
     /// Whether clients may authenticate with the scheme `digest`, and name it in access control lists.
     package var digestAuthentication = true
     /// Lets TTL nodes be created.

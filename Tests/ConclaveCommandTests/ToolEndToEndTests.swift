@@ -124,8 +124,13 @@ struct ToolEndToEndTests {
             let client = try await ZooKeeperClient.connect(to: server.connectString)
             for script in ["while :; do sleep 0.01; done", "trap '' TERM; while :; do sleep 0.01; done"] {
                 let tool = ToolFixture(server: server.connectString)
-                let running = Task { await tool.run("lock", "/l", "--grace", "50ms", "--", "sh", "-c", script) }
-                try await client.waitForChildren(1, of: "/l")
+                let started = StartMark()
+                defer { started.remove() }
+                let running = Task {
+                    await tool.run("lock", "/l", "--grace", "50ms", "--", "sh", "-c", started.command + script)
+                }
+                // A node that is removed before the lock is held is made again.
+                await started.wait()
                 let names = try await client.children(of: "/l").names
                 try await client.delete("/l/" + names[0])
                 let result = await running.value
@@ -141,13 +146,11 @@ struct ToolEndToEndTests {
         try await withServer { server in
             let client = try await ZooKeeperClient.connect(to: server.connectString)
             let tool = ToolFixture(server: server.connectString)
-            let script = "trap 'exit 9' TERM; printf ready > \"$READY\"; while :; do sleep 0.01; done"
-            let ready = FileManager.default.temporaryDirectory.appending(path: "conclave-\(UUID().uuidString)")
-            defer { try? FileManager.default.removeItem(at: ready) }
-            let running = Task {
-                await tool.run("lock", "/l", "--", "sh", "-c", "READY='\(ready.path())'; " + script)
-            }
-            while !FileManager.default.fileExists(atPath: ready.path()) { await Task.yield() }
+            let started = StartMark()
+            defer { started.remove() }
+            let script = "trap 'exit 9' TERM; " + started.command + "while :; do sleep 0.01; done"
+            let running = Task { await tool.run("lock", "/l", "--", "sh", "-c", script) }
+            await started.wait()
             tool.interrupts.deliver(15)
             #expect(await running.value.status == 9)
             try await client.waitForChildren(0, of: "/l")

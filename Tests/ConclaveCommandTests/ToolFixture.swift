@@ -1,6 +1,7 @@
 import ConclaveClient
 import ConclaveCommandKit
 import ConclaveServer
+import Foundation
 
 /// The tool with its outputs in memory.
 struct ToolFixture: Sendable {
@@ -57,4 +58,18 @@ extension ZooKeeperClient {
             _ = try await change.fired()
         }
     }
+}
+
+/// A file by which a command in a test says that it runs.
+struct StartMark: Sendable {
+    private let path = FileManager.default.temporaryDirectory.appending(path: "conclave-\(UUID().uuidString)").path()
+
+    /// What a shell script does to say so.
+    var command: String { ": > '\(path)'; " }
+
+    func wait() async {
+        while !FileManager.default.fileExists(atPath: path) { await Task.yield() }
+    }
+
+    func remove() { try? FileManager.default.removeItem(atPath: path) }
 }

@@ -80,7 +80,7 @@ extension ServerMachine {
         try requireRead(node, slot)
         if request.flag { try watch(request.path, in: reader.bytes, .child, slot) }
         let start = beginReply(slot, xid: header.xid)
-        tree.writeChildNames(of: node, into: &slots[slot].output)
+        childLists.write(childrenOf: node, in: tree, into: &slots[slot].output)
         if header.operation == .getChildren2 { slots[slot].output.writeStat(tree.stat(of: node)) }
         endReply(slot, start, received: received)
     }
@@ -110,20 +110,28 @@ extension ServerMachine {
         }
     }
 
-    /// Every part on its own: one that fails does not stop the others.
+    /// Every part on its own: one that fails does not stop the others. A short request may ask for a long list many times;
+    /// once what was read is longer than the limit of a connection's output, it is refused.
     private mutating func multiRead(
         _ slot: Int, _ header: RequestHeader, _ reader: inout ByteReader, _ received: Instant
     ) throws(ReadFailure) {
         guard case .multiRead(let parts) = try decode(header.operation, &reader) else { return }
         var results: [MultiResult] = []
+        var bytes = 0
         for part in parts {
+            guard bytes <= options.outputLimitBytes else { throw ReadFailure(.marshallingError) }
             let result: MultiResult
             switch part {
             case .getData(let path, _):
-                result = readable(path, slot) { node in .data(tree.data(of: node), tree.stat(of: node)) }
+                result = readable(path, slot) { node in
+                    bytes += tree.dataLength(of: node)
+                    return .data(tree.data(of: node), tree.stat(of: node))
+                }
             case .getChildren(let path, _):
                 result = readable(path, slot) { node in
-                    .children(tree.childNames(of: node).map { String(decoding: $0, as: UTF8.self) })
+                    let names = tree.childNames(of: node).map { String(decoding: $0, as: UTF8.self) }
+                    bytes += names.reduce(0) { $0 + $1.utf8.count + 4 }
+                    return .children(names)
                 }
             default: throw ReadFailure(.marshallingError)
             }

@@ -191,6 +191,8 @@ extension Store {
         log = LogWriter(directory, options)
         snapshot = nil
         schedule.reset()
+        // A server that is killed again and again must not have ever more to replay.
+        schedule.appended(recovered.replayed, bytes: 0)
         state = .open
     }
 }

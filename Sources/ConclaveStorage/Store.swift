@@ -45,6 +45,9 @@ package struct Store<D: Disk> {
     /// Whether a snapshot should be written; see ``StorageOptions/snapshotEvery``.
     package var isSnapshotDue: Bool { snapshot == nil && check == nil && schedule.isDue }
 
+    /// How many transactions a start would have to replay now.
+    package var transactionsSinceSnapshot: Int { schedule.count }
+
     /// Writes a batch, syncs it and proves it.
     ///
     /// - Throws: `.misuse` if the batch does not follow what was appended before.
@@ -117,7 +120,7 @@ struct SnapshotSchedule {
     private let every: Int
     private let everyBytes: Int64
     private var random: SeededRandom
-    private var count = 0
+    private(set) var count = 0
     private var bytes: Int64 = 0
     private var countLimit = 0
     private var bytesLimit: Int64 = 0

@@ -56,7 +56,9 @@ struct ProcessTests {
     func early() async throws {
         let tool = ToolFixture()
         tool.interrupts.deliver(15)
-        let result = try await held("sleep", "60").run(tool.context) { () async throws(CancellationError) in .sessionOver }
+        let result = try await held("sleep", "60").run(tool.context) { () async throws(CancellationError) in
+            .sessionOver
+        }
         // The hold may be lost before the signal is felt, and either ends the command.
         #expect(result == .ended(status: 143) || result == .lost(.sessionOver))
         let kept = try await held("sleep", "60").run(tool.context) { () async throws(CancellationError) in nil }
@@ -68,7 +70,8 @@ struct ProcessTests {
         let tool = ToolFixture()
         let unwanted = Task {
             withUnsafeCurrentTask { $0?.cancel() }
-            return try await held("sleep", "60").run(tool.context) { () async throws(CancellationError) in .sessionOver }
+            return try await held("sleep", "60").run(tool.context) { () async throws(CancellationError) in .sessionOver
+            }
         }
         await #expect(throws: CancellationError.self) { _ = try await unwanted.value }
         let result = try await held("sh", "-c", "exit 3").run(tool.context) { () async throws(CancellationError) in

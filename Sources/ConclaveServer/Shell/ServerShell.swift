@@ -34,6 +34,8 @@ final class ServerShell {
     private var timer: (token: TimerToken, deadline: Instant)?
     private var connectionsPerAddress: [String: Int] = [:]
     private var isStopping = false
+    /// What the next start would have to replay.
+    var transactionsToReplay = 0
     private var failure: ZooKeeperError?
     private let log: any EventSink
     private let ended: @Sendable (ZooKeeperError?) -> Void
@@ -79,9 +81,14 @@ final class ServerShell {
 
     /// The last thing that storage is asked: nothing may be ordered afterwards.
     private func endWorkerIfIdle() {
-        guard isStopping, batch.isEmpty, !isSyncing else { return }
-        worker?.stop()
-        worker = nil
+        guard isStopping, batch.isEmpty, batches.isEmpty, !isSyncing, snapshot == nil, let worker else { return }
+        // The next start is quick if it has little to replay.
+        if transactionsToReplay > configuration.snapshotEvery / 10 {
+            note(.info, "writing a snapshot before the end, for a quick start")
+            return beginSnapshot()
+        }
+        worker.stop()
+        self.worker = nil
     }
 
     private func accept(_ socket: Socket, _ peer: SocketAddress?) {
@@ -134,8 +141,9 @@ final class ServerShell {
 
     func report(_ report: StorageWorker.Report) {
         switch report {
-        case .synced(let receipt, let milliseconds, let isSnapshotDue):
+        case .synced(let receipt, let milliseconds, let isSnapshotDue, let replay):
             isSyncing = false
+            transactionsToReplay = replay
             storageStatistics.syncs.record(milliseconds)
             if milliseconds > configuration.slowSyncMilliseconds {
                 note(.warning, "a sync of the transaction log took \(milliseconds) ms")
@@ -148,6 +156,7 @@ final class ServerShell {
             snapshot = nil
             storageStatistics.snapshots.record(milliseconds)
             note(.info, "snapshot written in \(milliseconds) ms")
+            endWorkerIfIdle()
         case .purged(let names):
             if !names.isEmpty { note(.info, "purged \(names.count) old files") }
         case .failed(let error): fail(error)
@@ -262,12 +271,13 @@ final class ServerShell {
     private func beginSnapshot() {
         let plan = machine.beginSnapshot()
         snapshot = plan
+        transactionsToReplay = 0
         isLastSliceSent = false
         worker?.send(.beginSnapshot(zxid: plan.zxid, tables: SnapshotEncoder.tables(plan)))
     }
 
     private func writeSnapshotSlice() {
-        guard let plan = snapshot, !isStopping else { return }
+        guard let plan = snapshot else { return }
         guard !isLastSliceSent else {
             let digest = plan.digest.map { (zxid: plan.digestZxid, digest: $0) }
             worker?.send(.sealSnapshot(digest: digest))
@@ -292,7 +302,8 @@ final class ServerShell {
 final class ClientLink: ConnectionDelegate {
     let id: ConnectionID
     let address: String
-    private unowned let shell: ServerShell
+    // Weak: a connection may tell its end after the server has gone.
+    private weak let shell: ServerShell?
     // Set directly after the link is made, before anything can call it.
     var connection: Connection!
 
@@ -302,7 +313,7 @@ final class ClientLink: ConnectionDelegate {
         self.shell = shell
     }
 
-    func connection(_ connection: Connection, received bytes: Span<UInt8>) { shell.received(bytes, on: id) }
-    func connectionDrained(_ connection: Connection) { shell.drained(id) }
-    func connection(_ connection: Connection, closed reason: ConclaveTransport.CloseReason) { shell.closed(self) }
+    func connection(_ connection: Connection, received bytes: Span<UInt8>) { shell?.received(bytes, on: id) }
+    func connectionDrained(_ connection: Connection) { shell?.drained(id) }
+    func connection(_ connection: Connection, closed reason: ConclaveTransport.CloseReason) { shell?.closed(self) }
 }

@@ -60,6 +60,7 @@ enum Starter {
         }
         shell.storageStatistics.replayed.record(Int64(data.recovered.replayed))
         shell.storageStatistics.loads.record(data.loadMilliseconds)
+        shell.transactionsToReplay = data.recovered.replayed
         let confined = LoopConfined(shell, on: loop)
         do throws(SystemError) {
             let worker = try StorageWorker(store: data.store) { report in

@@ -20,7 +20,8 @@ final class StorageWorker: Sendable {
 
     /// What became of it.
     enum Report: Sendable {
-        case synced(DurableReceipt, milliseconds: Int64, isSnapshotDue: Bool)
+        /// - Parameter replay: how many transactions a start would have to replay now.
+        case synced(DurableReceipt, milliseconds: Int64, isSnapshotDue: Bool, replay: Int)
         /// The next slice may come.
         case snapshotWritten
         /// The next slice is to be read back.
@@ -74,7 +75,10 @@ final class StorageWorker: Sendable {
                     case .append(let entries):
                         let receipt = try store.append(entries)
                         let duration = SystemClock.now().milliseconds(since: start)
-                        report(.synced(receipt, milliseconds: duration, isSnapshotDue: store.isSnapshotDue))
+                        report(
+                            .synced(
+                                receipt, milliseconds: duration, isSnapshotDue: store.isSnapshotDue,
+                                replay: store.transactionsSinceSnapshot))
                     case .beginSnapshot(let zxid, let tables):
                         snapshotStart = start
                         try store.beginSnapshot(zxid: zxid)

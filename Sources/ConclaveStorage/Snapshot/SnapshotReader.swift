@@ -86,26 +86,22 @@ struct SnapshotReader<D: Disk> {
         into target: inout some RecoveryTarget, limitBytes: Int, _ volume: inout Volume<D>
     ) throws(StorageError) -> Bool {
         let start = input.offset
-        while input.offset - start < limitBytes {
-            let length = try nodeLength(&volume)
-            try need(length, &volume)
-            var reader = input.reader
-            let node: SnapshotNode?
-            do { node = try SnapshotCodec.readNode(from: &reader) } catch {
-                throw input.error("a node cannot be read: \(error)")
-            }
-            guard let node else {
-                input.consume(length)
-                return true
-            }
-            guard place(node, in: &target) else {
-                let path = String(decoding: input.buffer[node.path], as: UTF8.self)
+        while true {
+            let run = NodeRun.read(
+                input.buffer, from: input.position, limitBytes: limitBytes - Int(input.offset - start),
+                maximumFieldBytes: limit, into: &target)
+            nodeCount += run.nodes
+            input.consume(run.bytes)
+            switch run.end {
+            case .allRead: return true
+            case .limit: return false
+            case .needs(let count): try need(count, &volume)
+            case .malformed(let error): throw input.error("a node cannot be read: \(error)")
+            case .unplaced(let range):
+                let path = String(decoding: input.buffer[range], as: UTF8.self)
                 throw input.error("the node \(path.isEmpty ? "/" : path) has no parent, or is there twice")
             }
-            nodeCount += 1
-            input.consume(length)
         }
-        return false
     }
 
     /// Reads seals and digest.
@@ -156,27 +152,6 @@ struct SnapshotReader<D: Disk> {
         // The four bytes are there, so reading them cannot fail.
         guard let value = try? reader.readInt32(), value >= -1 else { throw input.error("expected a length") }
         return max(0, value)
-    }
-
-    private func place(_ node: SnapshotNode, in target: inout some RecoveryTarget) -> Bool {
-        let bytes = input.buffer.span
-        let data: Span<UInt8>? = if let range = node.data { bytes.extracting(range) } else { nil }
-        return target.node(path: bytes.extracting(node.path), data: data, aclKey: node.aclKey, stat: node.stat)
-    }
-
-    private mutating func nodeLength(_ volume: inout Volume<D>) throws(StorageError) -> Int {
-        var known = 4
-        while true {
-            try need(known, &volume)
-            do {
-                if let length = try SnapshotCodec.nodeByteCount(input.reader, maximumFieldBytes: limit) {
-                    return length
-                }
-            } catch {
-                throw input.error("expected a node, found a length that cannot be: \(error)")
-            }
-            known = input.reader.remaining + 1
-        }
     }
 
     /// Seals and digest. Old releases end after the first seal; releases from 3.9 have a third part.

@@ -35,6 +35,12 @@ struct LoadingState: Sendable {
     /// The parent of the node before: most nodes follow a sibling.
     var parentPath: [UInt8] = []
     var parent = DataTree.root
+    /// Nodes that are not in the path table yet.
+    var unlisted: [(hash: UInt32, slot: UInt32)] = []
+    /// Keeps reads ahead of their use from being dropped as useless.
+    var touched: UInt64 = 0
+    /// So many reads of memory are worth waiting for together.
+    static let unlistedLimit = 32
 }
 
 /// Building a tree from a snapshot.
@@ -63,8 +69,8 @@ extension DataTree {
 
     /// Takes one node; parents must come before their children. The root's path is empty.
     ///
-    /// - Returns: `false` if the node cannot be placed: its parent is missing, it stands there already, or its path is
-    ///   none.
+    /// - Returns: `false` if the node cannot be placed: its parent is missing, or its path is none. One that stands there
+    ///   already is dropped later and counted among ``LoadProblem/unplacedNodes(_:)``.
     package mutating func loadNode(
         path: Span<UInt8>, data: Span<UInt8>?, aclKey: Int64, stat: StoredStat
     ) -> Bool {
@@ -73,18 +79,44 @@ extension DataTree {
             return true
         }
         let pathHash = UInt32(truncatingIfNeeded: hash(path))
-        guard let parent = loadedParent(of: path), lookUp(path, pathHash) == nil else {
+        guard let parent = loadedParent(of: path) else {
             loading?.unplaced += 1
             return false
         }
         let acl = loadedACL(aclKey)
-        if let data {
-            insert(
-                path, pathHash, under: parent, data: data, dataBytes: Int32(clamping: data.count), acl: acl, stat: stat)
-        } else {
-            insert(path, pathHash, under: parent, data: Span(), dataBytes: -1, acl: acl, stat: stat)
-        }
+        let slot =
+            if let data {
+                insertUnlisted(
+                    path, under: parent, data: data, dataBytes: Int32(clamping: data.count), acl: acl, stat: stat)
+            } else {
+                insertUnlisted(path, under: parent, data: Span(), dataBytes: -1, acl: acl, stat: stat)
+            }
+        loading?.unlisted.append((pathHash, slot))
+        if (loading?.unlisted.count ?? 0) >= LoadingState.unlistedLimit { listLoaded() }
         return true
+    }
+
+    /// Puts the nodes loaded last into the path table; one that stands there already goes.
+    private mutating func listLoaded() {
+        guard let unlisted = loading?.unlisted, !unlisted.isEmpty else { return }
+        loading?.unlisted.removeAll(keepingCapacity: true)
+        var touched: UInt64 = 0
+        for (pathHash, _) in unlisted { touched ^= table.touch(pathHash) }
+        loading?.touched ^= touched
+        for (pathHash, slot) in unlisted {
+            let isTaken = table.first(pathHash) { haveSamePath($0, slot) } != nil
+            if isTaken {
+                loading?.unplaced += 1
+                remove(slot, path: path(of: NodeIndex(rawValue: slot)).utf8.span)
+            } else {
+                table.insert(pathHash, slot)
+            }
+        }
+    }
+
+    /// Whether two nodes have the same path: the same name under the same parent.
+    private func haveSamePath(_ one: UInt32, _ other: UInt32) -> Bool {
+        nodes[one].parent == nodes[other].parent && nameSlice(of: one) == nameSlice(of: other)
     }
 
     private mutating func loadRoot(_ data: Span<UInt8>?, _ aclKey: Int64, _ stat: StoredStat) {
@@ -115,6 +147,7 @@ extension DataTree {
         {
             return loading.parent
         }
+        listLoaded()
         let parentPath = path.extracting(0..<count)
         guard let parent = lookUp(parentPath, UInt32(truncatingIfNeeded: hash(parentPath))) else { return nil }
         var copy = [UInt8](repeating: 0, count: count)
@@ -137,6 +170,7 @@ extension DataTree {
     ///   - digest: the digest in the file and the zxid that it belongs to. One that belongs to a later zxid makes the
     ///     snapshot a fuzzy one: comparisons rest until that transaction has been replayed.
     package mutating func finishLoading(zxid: Zxid, digest: (zxid: Zxid, digest: TreeDigest)?) -> [LoadProblem] {
+        listLoaded()
         lastProcessed = zxid
         let state = loading ?? LoadingState()
         loading = nil

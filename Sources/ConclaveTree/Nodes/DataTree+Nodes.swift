@@ -29,6 +29,15 @@ extension DataTree {
         _ path: Span<UInt8>, _ pathHash: UInt32, under parent: UInt32, data: Span<UInt8>, dataBytes: Int32, acl: UInt32,
         stat: StoredStat
     ) -> UInt32 {
+        let slot = insertUnlisted(path, under: parent, data: data, dataBytes: dataBytes, acl: acl, stat: stat)
+        table.insert(pathHash, slot)
+        return slot
+    }
+
+    /// Links a new node, but for the path table.
+    mutating func insertUnlisted(
+        _ path: Span<UInt8>, under parent: UInt32, data: Span<UInt8>, dataBytes: Int32, acl: UInt32, stat: StoredStat
+    ) -> UInt32 {
         let nameStart = Self.nameStart(of: path)
         let name = path.extracting(nameStart..<path.count)
         var record = NodeRecord(
@@ -39,7 +48,6 @@ extension DataTree {
         let slot = takeSlot(record)
         nodeCount += 1
         approximateDataSize += path.count + data.count
-        table.insert(pathHash, slot)
         addChild(slot, to: parent)
         if Self.needsSide(stat) { setSide(of: slot, stat) }
         if record.owner != OwnerTable.persistent { addMember(slot) }

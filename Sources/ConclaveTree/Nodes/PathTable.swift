@@ -61,6 +61,11 @@ struct PathTable: Sendable {
         return nil
     }
 
+    /// Reads something of the bucket that a hash belongs to, so that it is in the cache when it is needed. Several such
+    /// reads wait for memory at the same time, look-ups one after the other.
+    @inline(__always)
+    func touch(_ hash: UInt32) -> UInt64 { buckets[bucket(of: hash) << 3] }
+
     /// Adds a node under a hash; the table may grow by one bucket.
     mutating func insert(_ hash: UInt32, _ node: UInt32) {
         place(UInt64(hash) << 32 | UInt64(node))

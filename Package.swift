@@ -31,7 +31,11 @@ let package = Package(
             swiftSettings: pure),
         .target(name: "ConclaveSession", dependencies: ["ConclaveCore", "ConclaveWire"], swiftSettings: pure),
         .target(
-            name: "ConclaveNode", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveTree"], swiftSettings: pure),
+            name: "ConclaveConsensus", dependencies: ["ConclaveCore", "ConclaveWire"], exclude: ["README.md"],
+            swiftSettings: pure),
+        .target(
+            name: "ConclaveNode",
+            dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveTree", "ConclaveConsensus"], swiftSettings: pure),
 
         // The I/O ring: threads, sockets, files, clocks.
         .target(name: "CConclavePlatform"),
@@ -44,8 +48,8 @@ let package = Package(
         .target(
             name: "ConclaveServer",
             dependencies: [
-                "ConclaveCore", "ConclaveWire", "ConclaveTree", "ConclaveNode", "ConclaveStorage", "ConclaveSystem",
-                "ConclaveTransport",
+                "ConclaveCore", "ConclaveWire", "ConclaveTree", "ConclaveConsensus", "ConclaveNode", "ConclaveStorage",
+                "ConclaveSystem", "ConclaveTransport",
             ],
             swiftSettings: strict),
 
@@ -89,6 +93,9 @@ let package = Package(
             name: "ConclaveSessionTests", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveSession"],
             swiftSettings: strict),
         .testTarget(
+            name: "ConclaveConsensusTests", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveConsensus"],
+            swiftSettings: strict),
+        .testTarget(
             name: "ConclaveNodeTests", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveTree", "ConclaveNode"],
             swiftSettings: strict),
         .testTarget(
@@ -105,7 +112,8 @@ let package = Package(
         .testTarget(
             name: "ConclaveServerTests",
             dependencies: [
-                "ConclaveCore", "ConclaveWire", "ConclaveSystem", "ConclaveClient", "ConclaveServer",
+                "ConclaveCore", "ConclaveWire", "ConclaveConsensus", "ConclaveSystem", "ConclaveClient",
+                "ConclaveServer",
             ],
             swiftSettings: strict),
         .testTarget(

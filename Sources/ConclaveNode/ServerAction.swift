@@ -28,6 +28,7 @@ package enum DropReason: Sendable, Equatable {
     case commandAnswered
     case outputLimit(Int)
     case sessionLimit(Int)
+    case notServing
 }
 
 extension DropReason: CustomStringConvertible {
@@ -46,6 +47,7 @@ extension DropReason: CustomStringConvertible {
         case .commandAnswered: "command answered"
         case .outputLimit(let limit): "more than \(limit) bytes of events wait for a client that does not read"
         case .sessionLimit(let limit): "the limit of \(limit) sessions is reached"
+        case .notServing: "this server has no leader at the moment: try another one"
         }
     }
 }

@@ -29,6 +29,14 @@ package enum SnapshotEncoder {
         return writer.bytes
     }
 
+    /// What ends the stream of a snapshot to a learner, behind the nodes.
+    package static let streamEnd: [UInt8] = {
+        var writer = ByteWriter()
+        writer.writeBuffer([UInt8(ascii: "/")])
+        writer.writeBuffer(SnapshotStreamDecoder.signature)
+        return writer.bytes
+    }()
+
     static func write(_ node: ConclaveTree.SnapshotNode, into writer: inout ByteWriter) {
         writer.writeBuffer(node.path[...])
         if let data = node.data { writer.writeBuffer(data) } else { writer.writeInt32(-1) }

@@ -6,7 +6,8 @@ import ConclaveWire
 ///
 /// The shell hands in what happened and when; it then logs ``takeProposals()``, sends what is ``flushable``, performs
 /// ``takeActions()``, and reports with ``synced(_:now:wall:)`` what has become durable. Nothing is applied, answered or shown
-/// to a reader before its receipt. A standalone server is a quorum of one: its own receipt commits.
+/// to a reader before its receipt. A standalone server is a quorum of one: its own receipt commits. In an ensemble
+/// ``NodeMachine`` decides what is committed, and which ``role`` the server has.
 package struct ServerMachine: Sendable {
     /// Bytes waiting for one connection above which no more of its requests are processed.
     static let outputHighWaterBytes = 1 << 20
@@ -16,6 +17,10 @@ package struct ServerMachine: Sendable {
     package internal(set) var watches: WatchTable
     package internal(set) var statistics = ServerStatistics()
 
+    package internal(set) var role = ServingRole.standalone
+    var learner = LearnerState()
+    /// At a leader: where each session is connected, once it has written.
+    var places: [SessionID: SessionPlace] = [:]
     var expiry: SessionExpiry
     var preparer: Preparer
     var childLists: ChildListCache
@@ -115,13 +120,17 @@ package struct ServerMachine: Sendable {
     /// Time has passed. To be called at least at ``nextDeadline``; more often does no harm.
     package mutating func tick(now: Instant, wall: WallTime) {
         advance(now, wall)
+        if role.isPreparing { endSessions() }
+        if freshConnections > 0 { closeLateConnections() }
+    }
+
+    private mutating func endSessions() {
         for session in expiry.expire(now: now) where !preparer.isClosing(session) {
             statistics.sessionsExpired += 1
             note(.info, "session \(session) expired")
             proposeCloseSession(session)
         }
         if now >= nextContainerCheck { removeExpiredNodes() }
-        if freshConnections > 0 { closeLateConnections() }
     }
 
     /// The output of a connection has been sent on; go on with what it asked for.
@@ -134,7 +143,8 @@ package struct ServerMachine: Sendable {
 
     /// When ``tick(now:wall:)`` has something to do next.
     package var nextDeadline: Instant {
-        var deadline = min(nextContainerCheck, expiry.nextDeadline ?? .distantFuture)
+        var deadline = Instant.distantFuture
+        if role.isPreparing { deadline = min(nextContainerCheck, expiry.nextDeadline ?? .distantFuture) }
         // On whole seconds, so that the deadline does not move with every event.
         if freshConnections > 0 {
             deadline = min(deadline, Instant(milliseconds: (now.milliseconds / 1000 + 1) * 1000))

@@ -26,6 +26,7 @@ public final class ZooKeeperServer: Sendable {
     private let worker: StorageWorker
     private let temporary: TemporaryDirectory?
     private let ending: Ending
+    private let roles: RoleBoard
 
     /// Starts a server; returns when it serves clients.
     ///
@@ -72,15 +73,16 @@ public final class ZooKeeperServer: Sendable {
         }
         switch result {
         case .success(let started):
-            return ZooKeeperServer(started, configuration: configuration, temporary: temporary)
+            return ZooKeeperServer(started, temporary: temporary)
         case .failure(let error):
             temporary?.remove()
             throw error
         }
     }
 
-    private init(_ started: Starter.Started, configuration: ServerConfiguration, temporary: TemporaryDirectory?) {
-        self.configuration = configuration
+    private init(_ started: Starter.Started, temporary: TemporaryDirectory?) {
+        configuration = started.configuration
+        roles = started.roles
         self.temporary = temporary
         port = started.port
         startWarnings = started.warnings
@@ -99,6 +101,16 @@ public final class ZooKeeperServer: Sendable {
         default: return address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
         }
     }
+
+    /// What part the server plays for its clients at the moment.
+    package var role: ServingRole { roles.role }
+
+    /// Whether the server serves clients at the moment: always if it stands alone, in an ensemble while it leads or follows.
+    public var isServing: Bool { roles.role != .none }
+
+    /// Returns when the server serves clients: at once if it stands alone, in an ensemble when a leader has been found and this
+    /// server is up to date. Returns too when the server has ended. Not affected by cancellation.
+    public func untilServing() async { await roles.untilServing() }
 
     /// Stops the server: new clients are refused, what has been accepted reaches the disk, connections are closed, threads
     /// end. Sessions are kept in the data and go on after a restart. Returns when all of that has happened; may be called

@@ -21,6 +21,18 @@ extension Store {
         } catch { throw fail(error) }
     }
 
+    /// Lets go of everything, so that it is read again: memory has gone another way than the disk.
+    package mutating func rewind() throws(StorageError) {
+        try begin(in: .open)
+        do throws(StorageError) {
+            try dropUnfinished()
+            try log.roll(&volume)
+            if let mark { mark.close(&volume) }
+            mark = nil
+            state = .truncated
+        } catch { throw fail(error) }
+    }
+
     /// Drops what is later than a transaction, in an order that leaves a whole history after a crash at any point: the mark is
     /// lowered first, then logs go from the newest to the oldest, each for certain before the next, then snapshots.
     ///

@@ -177,7 +177,7 @@ struct ConfigurationTests {
             ("autopurge.purgeInterval=1w", "d, h, m or s"), ("autopurge.purgeInterval=-1", "never"),
             ("DigestAuthenticationProvider.digestAlg=MD5", "SHA1"),
             ("electionAlg=0", "must be 3"), ("secureClientPort=2281", "TLS"), ("sslQuorum=true", "TLS"),
-            ("dynamicConfigFile=/x", "standalone"), ("standaloneEnabled=false", "standalone"),
+            ("dynamicConfigFile=/x", "another file"), ("standaloneEnabled=false", "list of servers"),
             ("group.1=1:2", "ensembles"),
             ("authProvider.1=com.example.Provider", "digest"), ("server.1=host", "HOST:2888:3888"),
             ("server.x=host:1:2", "whole number"), ("server.1=host:1:1", "differ"), ("server.1=host:1:2:chief", "role"),
@@ -221,23 +221,6 @@ struct ConfigurationTests {
         #expect(
             message(base + "clientPortAddress=a\nserver.1=h:1:2;b:2181")?.contains("contradicts clientPortAddress=a")
                 == true)
-    }
-
-    @Test("Ensembles are refused with a sentence")
-    func ensembles() {
-        let text = message(base + "server.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888")
-        #expect(
-            text == "zoo.cfg:4: 3 servers are listed (server.N), but this release runs standalone servers, no ensembles"
-        )
-    }
-
-    @Test("Server lines are taken apart")
-    func serverLines() throws {
-        let several = try ServerLine(id: "3", value: "a:2888:3888:observer|b:2889:3889:observer;2181")
-        #expect(several.addresses.map(\.host) == ["a", "b"] && several.addresses[1].electionPort == 3889)
-        #expect(several.role == .observer && several.clientPort == 2181 && several.clientHost == nil)
-        let long = try ServerLine(id: "-9223372036854775808", value: "h:1:2")
-        #expect(long.id == .min && long.role == .participant && long.clientPort == nil)
     }
 
     @Test("The short form gives port, directory, tick and connections")

@@ -84,6 +84,22 @@ struct LifecycleTests {
         await server.stop()
     }
 
+    @Test("A server that is asked to end leaves the next one little to replay")
+    func snapshotAtEnd() async throws {
+        defer { remove() }
+        var small = configuration()
+        small.snapshotEvery = 1_000
+        let server = try await ZooKeeperServer.start(small)
+        let client = try RawClient.connected(port: server.port)
+        for index in 0..<150 { try client.create("/n\(index)") }
+        await server.stop()
+        let next = try await ZooKeeperServer.start(small)
+        let facts = try ask("mntr", port: next.port)
+        #expect(facts.contains("zk_max_startup_txns_loaded\t0\n"), "\(facts)")
+        #expect(try RawClient.connected(port: next.port).data(at: "/n149") == [])
+        await next.stop()
+    }
+
     @Test("Stopped in the middle of writes and snapshots, a server has lost nothing that it acknowledged")
     func stoppedUnderLoad() async throws {
         defer { remove() }

@@ -25,6 +25,14 @@ import Testing
         #expect(tree().text(usage) == "count=2,bytes=5")
     }
 
+    @Test("A usage node whose node does not exist says that nothing is used, whatever it was created with")
+    func early() {
+        var tree = DataTree()
+        tree.apply(1, Make.create("/zookeeper/quota/a"))
+        tree.apply(2, Make.create("/zookeeper/quota/a/zookeeper_stats", Array("count=8,bytes=7".utf8)))
+        #expect(tree.text("/zookeeper/quota/a/zookeeper_stats") == "count=0,bytes=0")
+    }
+
     @Test("Creates, sets and deletes below move the usage and nothing else of its node")
     func moves() {
         var tree = tree()

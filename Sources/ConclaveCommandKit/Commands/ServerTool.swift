@@ -30,7 +30,11 @@ package enum ServerTool: ToolCommand {
         let configuration = try configuration(arguments, context)
         let sink = ConsoleEventSink(console: context.console, level: arguments.has(verbose) ? .debug : .info)
         let server = try await ZooKeeperServer.start(configuration, log: sink)
-        context.console.line("serving clients on \(server.connectString)")
+        let announcement = Task {
+            await server.untilServing()
+            if server.isServing { context.console.line("serving clients on \(server.connectString)") }
+        }
+        defer { announcement.cancel() }
         // A server is meant to be stopped by a signal: that is its regular end, and no failure.
         try await context.interrupts.handled(by: { _ in Task { await server.stop() } }) {
             try await server.untilStopped()
@@ -59,27 +63,8 @@ package enum ServerTool: ToolCommand {
             throw UsageError("a configuration file or --data-dir is missing")
         }
         if arguments.positional.count > 1 { return try ServerConfiguration.parse(arguments: arguments.positional) }
-        let (configuration, warnings) = try ServerConfiguration.parse(bytes: read(file), file: file)
+        let (configuration, warnings) = try ServerConfiguration.load(file: file)
         for warning in warnings { context.console.errorLine(context.console.errorStyle.yellow("warning: ") + warning) }
         return configuration
-    }
-
-    /// The longest file that is taken for a configuration.
-    private static let sizeLimit = 1 << 20
-
-    private static func read(_ path: String) throws -> [UInt8] {
-        var disk = FileDisk()
-        do {
-            let file = try disk.open(path)
-            defer { disk.close(file) }
-            var bytes: [UInt8] = []
-            while bytes.count <= sizeLimit {
-                let count = try disk.read(file, at: Int64(bytes.count), count: 65_536, into: &bytes)
-                if count == 0 { return bytes }
-            }
-        } catch {
-            throw ToolFailure(error.description)
-        }
-        throw ToolFailure("\(path): more than \(sizeLimit) bytes are no configuration")
     }
 }

@@ -17,6 +17,17 @@ package struct RingBuffer<Element>: Sequence {
     package var first: Element? { count == 0 ? nil : slots[head] }
 
     @inlinable
+    package var last: Element? { count == 0 ? nil : slots[(head + count - 1) & (slots.count - 1)] }
+
+    /// The element `offset` places behind the first; the offset must be below `count`.
+    @inlinable
+    package subscript(offset: Int) -> Element {
+        precondition(offset >= 0 && offset < count, "element \(offset) of \(count)")
+        // Cannot be nil: the places from `head` on, `count` of them, are filled.
+        return slots[(head + offset) & (slots.count - 1)]!
+    }
+
+    @inlinable
     package mutating func append(_ element: Element) {
         if count == slots.count { grow() }
         slots[(head + count) & (slots.count - 1)] = element
@@ -29,6 +40,16 @@ package struct RingBuffer<Element>: Sequence {
         let element = slots[head]
         slots[head] = nil
         head = (head + 1) & (slots.count - 1)
+        count -= 1
+        return element
+    }
+
+    @inlinable
+    package mutating func popLast() -> Element? {
+        guard count > 0 else { return nil }
+        let slot = (head + count - 1) & (slots.count - 1)
+        let element = slots[slot]
+        slots[slot] = nil
         count -= 1
         return element
     }

@@ -39,6 +39,7 @@ extension ServerMachine {
         slots[slot].statistics.received += 1
         slots[slot].statistics.lastOperation = "SESS"
         slots[slot].handshakeHasReadOnly = request.readOnly != nil
+        guard role != .none else { return close(slot, .notServing) }
         guard request.lastZxidSeen <= tree.lastProcessed else {
             return close(slot, .clientIsAhead(client: request.lastZxidSeen, server: tree.lastProcessed))
         }
@@ -57,6 +58,7 @@ extension ServerMachine {
             note(.warning, "refused \(slots[slot].peer): the limit of \(options.sessionLimit) sessions is reached")
             return close(slot, .sessionLimit(options.sessionLimit))
         }
+        if role.isLearning { return forwardCreateSession(slot, timeoutMilliseconds: timeoutMilliseconds) }
         let known = tree.sessions
         let preparer = self.preparer
         let session = sessionIDs.make { known[$0] != nil || preparer.isClosing($0) }
@@ -73,9 +75,11 @@ extension ServerMachine {
     /// one first, even if the password then proves wrong).
     private mutating func reattach(_ slot: Int, _ request: ConnectRequest, timeoutMilliseconds: Int32) {
         let session = request.session
-        guard SessionPassword.matches(request.password, session: session), tree.sessions[session] != nil,
-            !preparer.isClosing(session)
-        else {
+        let isRightful = SessionPassword.matches(request.password, session: session)
+        if role.isLearning, isRightful {
+            return forwardReattach(slot, session, timeoutMilliseconds: timeoutMilliseconds)
+        }
+        guard isRightful, tree.sessions[session] != nil, !preparer.isClosing(session) else {
             respondToConnect(slot, session: nil)
             return close(slot, .unknownSession(session))
         }
@@ -83,6 +87,7 @@ extension ServerMachine {
             close(oldSlot, .sessionMoved(session))
         }
         expiry.add(session, timeoutMilliseconds: Int64(timeoutMilliseconds), now: now)
+        move(session, to: .here)
         establish(slot, session)
     }
 
@@ -95,7 +100,7 @@ extension ServerMachine {
     }
 
     /// - Parameter session: `nil` tells the client that its session is gone.
-    private mutating func respondToConnect(_ slot: Int, session: SessionID?) {
+    mutating func respondToConnect(_ slot: Int, session: SessionID?) {
         let response = ConnectResponse(
             timeoutMilliseconds: session == nil ? 0 : slots[slot].sessionTimeoutMilliseconds,
             session: session ?? .none,

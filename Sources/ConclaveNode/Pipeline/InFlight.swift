@@ -12,6 +12,8 @@ struct InFlight: Sendable {
     /// Who waits for the answer.
     enum Requester: Sendable {
         case server
+        /// Whoever asked for it asked another server, or this one as a learner.
+        case replicated
         /// A request of an established session.
         case request(ConnectionID, xid: Int32, operation: OperationCode, received: Instant)
         /// A connect request whose session is being created.

@@ -33,6 +33,7 @@ extension ServerMachine {
             let session = transaction.header.session
             expiry.remove(session)
             preparer.closed(session)
+            places[session] = nil
         }
     }
 
@@ -43,23 +44,31 @@ extension ServerMachine {
         case .server:
             guard case .closeSession = transaction.change else { return }
             closeConnection(of: transaction.header.session)
+        case .replicated: finishReplicated(transaction)
         case .handshake(let id):
             guard let slot = slotIndex[id], case .creating(let session) = slots[slot].phase else { return }
             establish(slot, session)
             resumeReading(slot)
             process(slot)
         case .request(let id, let xid, let operation, let received):
-            guard let slot = answerable(id) else {
-                if operation == .closeSession { closeConnection(of: transaction.header.session) }
-                return
-            }
-            write(answer, slot, xid: xid, received: received)
-            if operation == .closeSession { return close(slot, .sessionEnded(transaction.header.session)) }
-            runWaiting(slot)
+            finishRequest(id, xid: xid, operation: operation, received: received, transaction, answer)
         }
     }
 
-    private mutating func finishBarrier(_ requester: InFlight.Requester, _ path: NodePath) {
+    mutating func finishRequest(
+        _ id: ConnectionID, xid: Int32, operation: OperationCode, received: Instant, _ transaction: Transaction,
+        _ answer: Preparer.Answer
+    ) {
+        guard let slot = answerable(id) else {
+            if operation == .closeSession { closeConnection(of: transaction.header.session) }
+            return
+        }
+        write(answer, slot, xid: xid, received: received)
+        if operation == .closeSession { return close(slot, .sessionEnded(transaction.header.session)) }
+        runWaiting(slot)
+    }
+
+    mutating func finishBarrier(_ requester: InFlight.Requester, _ path: NodePath) {
         guard case .request(let id, let xid, _, let received) = requester, let slot = answerable(id) else { return }
         reply(slot, xid: xid, received: received) { $0.writePath(path) }
         runWaiting(slot)
@@ -73,7 +82,7 @@ extension ServerMachine {
         return slot
     }
 
-    private mutating func closeConnection(of session: SessionID) {
+    mutating func closeConnection(of session: SessionID) {
         guard let id = connectionOfSession[session], let slot = slotIndex[id] else { return }
         close(slot, .sessionEnded(session))
     }

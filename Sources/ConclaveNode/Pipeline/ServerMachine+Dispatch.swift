@@ -6,7 +6,7 @@ import ConclaveWire
 extension ServerMachine {
     func canProcess(_ slot: Int) -> Bool {
         guard slots[slot].output.count < Self.outputHighWaterBytes else { return false }
-        return slots[slot].outstanding == 0 || inFlight.count < options.outstandingLimit
+        return slots[slot].outstanding == 0 || inFlight.count + learner.awaitedCount < options.outstandingLimit
     }
 
     /// Works through the frames that a connection has sent, as far as limits allow.
@@ -47,15 +47,19 @@ extension ServerMachine {
             authenticate(slot, header, &reader)
         case .sasl:
             answerSasl(slot, header)
-        case .create, .create2, .createContainer, .createTTL, .delete, .setData, .setACL, .multi, .reconfig:
+        case .create, .create2, .createContainer, .createTTL, .delete, .setData, .setACL, .multi, .reconfig,
+            .closeSession:
+            if role.isLearning { return forward(slot, session, header, frame: frame, reader) }
+            if header.operation == .closeSession {
+                let transaction = preparer.prepareCloseSession(session, cxid: header.xid, tree: tree, wall: wall)
+                return proposeRequest(slot, header, transaction, .nothing)
+            }
             write(slot, session, header, &reader)
         case .sync:
             sync(slot, session, header, frame: frame, &reader)
-        case .closeSession:
-            let transaction = preparer.prepareCloseSession(session, cxid: header.xid, tree: tree, wall: wall)
-            proposeRequest(slot, header, transaction, .nothing)
         case .deleteContainer:
             // Only servers send it; the reference answers so whatever the body says.
+            if role.isLearning { return forward(slot, session, header, frame: frame, reader) }
             refuseWrite(slot, session, header, .badArguments)
         default:
             readInOrder(slot, session, header, frame: frame, &reader)
@@ -76,6 +80,10 @@ extension ServerMachine {
         let tick = now.milliseconds / max(1, options.tickMilliseconds)
         guard slots[slot].touchedTick != tick else { return }
         slots[slot].touchedTick = tick
+        guard role.isPreparing else {
+            learner.touched[session] = slots[slot].sessionTimeoutMilliseconds
+            return
+        }
         expiry.touch(session, now: now)
     }
 
@@ -121,6 +129,9 @@ extension ServerMachine {
         var body = reader
         guard case .sync(let path)? = try? ClientRequest.decode(.sync, from: &body) else {
             return readInOrder(slot, session, header, frame: frame, &reader)
+        }
+        if role.isLearning {
+            return forwardSync(slot, session, header, path: path, frame: frame, reader)
         }
         guard !inFlight.isEmpty else {
             return reply(slot, xid: header.xid, received: now) { $0.writePath(path) }

@@ -17,7 +17,7 @@ extension AdminCommands {
         text += "Connections: \(machine.statistics.connections)\n"
         text += "Outstanding: \(machine.outstandingRequests)\n"
         text += "Zxid: \(machine.tree.lastProcessed)\n"
-        text += "Mode: standalone\n"
+        text += "Mode: \(machine.role.modeName)\n"
         text += "Node count: \(reportedNodeCount(machine))\n"
         return text
     }
@@ -27,7 +27,7 @@ extension AdminCommands {
         let statistics = machine.statistics
         let storage = facts.storage
         var lines: [(String, String)] = [
-            ("version", ServerVersion.text), ("server_state", "standalone"),
+            ("version", ServerVersion.text), ("server_state", machine.role.modeName),
             ("ephemerals_count", "\(machine.tree.ephemeralCount)"),
             ("num_alive_connections", "\(statistics.connections)"),
             ("avg_latency", decimal(statistics.latency.average)),
@@ -77,5 +77,18 @@ extension AdminCommands {
         fraction = String(repeating: "0", count: 4 - fraction.count) + fraction
         while fraction.count > 1, fraction.hasSuffix("0") { fraction.removeLast() }
         return "\(scaled / 10_000).\(fraction)"
+    }
+}
+
+extension ServingRole {
+    /// As `srvr` calls it.
+    var modeName: String {
+        switch self {
+        case .standalone: "standalone"
+        case .leader: "leader"
+        case .follower: "follower"
+        case .observer: "observer"
+        case .none: "looking"
+        }
     }
 }

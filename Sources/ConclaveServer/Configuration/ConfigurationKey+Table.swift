@@ -1,8 +1,8 @@
 extension ConfigurationKey {
-    private static let int32 = Int(Int32.max)
+    static let int32 = Int(Int32.max)
 
     /// Every key with an effect of its own.
-    static let all: [ConfigurationKey] = used + withoutEffect + unsupported
+    static let all: [ConfigurationKey] = used + ofEnsembles + withoutEffect + unsupported
 
     private static let used: [ConfigurationKey] = [
         .init("dataDir", .text(\.dataDirectory)),
@@ -53,24 +53,11 @@ extension ConfigurationKey {
 
     private static let withoutEffect: [ConfigurationKey] =
         [
-            // These concern ensembles only: they stand in many files of standalone servers and harm nobody there.
-            "initLimit", "syncLimit", "connectToLearnerMasterLimit", "peerType", "syncEnabled", "quorumListenOnAllIPs",
-            "standaloneEnabled", "observerMasterPort", "leaderServes", "commitLogCount", "snapshotSizeFactor",
-            "cnxTimeout",
-            "quorumCnxnTimeoutMs", "electionPortBindRetry", "tcpKeepAlive", "leaderConnectDelayDuringRetryMs",
-            "leader.maxTimeToWaitForEpoch", "leader.closeSocketAsync", "learner.closeSocketAsync",
-            "learner.asyncSending",
-            "fastleader.minNotificationInterval", "fastleader.maxNotificationInterval", "observer.reconnectDelayMs",
-            "observer.election.DelayMs", "observerMaster.sizeLimit", "readonlymode.enabled", "enableEagerACLCheck",
-            "quorum.cnxn.threads.size", "multiAddress.enabled", "multiAddress.reachabilityCheckEnabled",
-            "multiAddress.reachabilityCheckTimeoutMs", "connectionMode", "electionAlg",
-        ].map { .init($0, .ignored(because: nil)) }
-        + [
             // These tune the inside of Apache's server.
             "nio.numSelectorThreads", "nio.numWorkerThreads", "commitProcessor.numWorkerThreads",
             "commitProcessor.maxReadBatchSize", "commitProcessor.maxCommitBatchSize", "commitProcessor.shutdownTimeout",
             "watchManagerName", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize", "flushDelay",
-            "maxWriteQueuePollTime", "jute.maxbuffer.extrasize", "closeSessionTxn.enabled", "jvm.pause.monitor",
+            "maxWriteQueuePollTime", "closeSessionTxn.enabled", "jvm.pause.monitor",
             "jvm.pause.sleep.time.ms", "jvm.pause.info-threshold.ms", "jvm.pause.warn-threshold.ms",
             "request_throttle_max_requests", "request_throttle_stall_time", "request_throttle_drop_stale",
             "throttled_op_wait_time", "largeRequestThreshold", "largeRequestMaxBytes", "emulate353TTLNodes",
@@ -88,12 +75,7 @@ extension ConfigurationKey {
         .init("sslQuorum", .refused(because: "this release has no TLS", harmless: ["false"])),
         .init("portUnification", .refused(because: "this release has no TLS", harmless: ["false"])),
         .init("client.portUnification", .refused(because: "this release has no TLS", harmless: ["false"])),
-        .init("localSessionsEnabled", .refused(because: "local sessions need an ensemble", harmless: ["false"])),
-        .init(
-            "localSessionsUpgradingEnabled", .refused(because: "local sessions need an ensemble", harmless: ["false"])),
-        .init("reconfigEnabled", .refused(because: ensembles, harmless: ["false"])),
-        .init("dynamicConfigFile", .refused(because: ensembles)),
-        .init("oraclePath", .refused(because: ensembles)),
+        .init("oraclePath", .refused(because: "this release has no quorums with an oracle")),
         .init(
             "sessionRequireClientSASLAuth",
             .refused(because: "this release has no SASL, so that nobody could connect", harmless: ["false"])),
@@ -104,17 +86,16 @@ extension ConfigurationKey {
         .init("audit.enable", .refused(because: "this release writes no audit log", harmless: ["false"])),
     ]
 
-    static let ensembles = "this release runs standalone servers, no ensembles"
-
     /// Keys that begin with a prefix, looked at after those with a name of their own.
     static let families: [ConfigurationKey] = [
         .init("admin.", .ignored(because: "there is no HTTP admin server")),
         .init(
-            "metricsProvider.", .ignored(because: "there is no metrics provider; the four-letter word mntr tells them")),
+            "metricsProvider.",
+            .ignored(because: "there is no metrics provider; the four-letter word mntr tells them")),
         .init("connection_throttle_", .ignored(because: "this server has no such setting")),
         .init("serverCnxnFactory", .ignored(because: "this server has no such setting")),
         .init("ssl.", .ignored(because: "this release has no TLS")),
-        .init("quorum.auth.", .refused(because: ensembles, harmless: ["false"])),
+        .init("quorum.auth.", .refused(because: "this release has no SASL between servers", harmless: ["false"])),
         .init("authProvider.", .refused(because: "this release has the schemes world, auth, digest and ip")),
         .init("X509AuthenticationProvider.", .ignored(because: "this release has no TLS")),
         .init("superUser", .ignored(because: "this release has no SASL")),

@@ -1,224 +1,182 @@
+import ConclaveConsensus
 import ConclaveCore
 
 /// Turns the entries of a file into a configuration, one after the other.
 struct ConfigurationParser {
-    private let file: String
-    private var configuration = ServerConfiguration(dataDirectory: "", clientPort: 0)
-    private var warnings: [String] = []
+    var reader: ValueReader
+    var configuration = ServerConfiguration(dataDirectory: "", clientPort: 0)
     /// Where each key was last given.
     private var lines: [String: Int] = [:]
-    private var servers: [(line: Int, server: ServerLine)] = []
+    private var list = ServerList()
+    /// Entries that are used when it is known whether there is an ensemble.
+    var postponed: [(key: ConfigurationKey, entry: Properties.Entry)] = []
+    var standaloneEnabled = true
+    /// The file with the server list, and the line that names it.
+    private(set) var dynamicFile: (path: String, entry: Properties.Entry)?
+    var dynamicList: (list: ServerList, reader: ValueReader)?
+    var pending: EnsembleConfiguration?
 
-    init(file: String) { self.file = file }
+    init(file: String) { reader = ValueReader(file: file) }
+
+    /// Where the data is, as far as it is known.
+    var dataDirectory: String { configuration.dataDirectory }
 
     mutating func take(_ entry: Properties.Entry) throws(ZooKeeperError) {
         if let earlier = lines.updateValue(entry.line, forKey: entry.key) {
-            warn(entry.line, "\(entry.key) is given again; line \(earlier) no longer counts")
+            reader.warn(entry.line, "\(entry.key) is given again; line \(earlier) no longer counts")
         }
-        if entry.key.hasPrefix("server.") { return try takeServer(entry) }
-        if entry.key.hasPrefix("group.") || entry.key.hasPrefix("weight.") {
-            throw bad(entry, "groups and weights belong to ensembles; " + ConfigurationKey.ensembles)
-        }
+        if ServerList.contains(key: entry.key) { return try list.take(entry, reader) }
         guard let key = ConfigurationKey.find(entry.key) else {
             let hint = ConfigurationKey.suggestion(for: entry.key).map { "; did you mean \($0)?" } ?? ""
-            return warn(entry.line, "unknown key \(entry.key) has no effect\(hint)")
+            return reader.warn(entry.line, "unknown key \(entry.key) has no effect\(hint)")
         }
-        try apply(key.effect, entry)
+        if key.ensemble != nil { return postponed.append((key, entry)) }
+        if let special = try reader.apply(key.effect, of: entry, to: &configuration) { try apply(special, entry) }
+    }
+
+    /// Takes what is in the file that ``dynamicFile`` names.
+    mutating func takeDynamic(_ properties: Properties, version: Int64) throws(ZooKeeperError) {
+        guard let dynamicFile else { preconditionFailure("no file with a server list was named") }
+        var file = DynamicFile(file: dynamicFile.path)
+        try file.take(properties, versionIsAllowed: false)
+        file.list.version = version
+        dynamicList = (file.list, file.reader)
+    }
+
+    /// Takes what is in the file of a change that had not been activated.
+    mutating func takePending(_ properties: Properties, file path: String) throws(ZooKeeperError) {
+        var file = DynamicFile(file: path)
+        try file.take(properties, versionIsAllowed: true)
+        pending = try file.list.configuration(file.reader)
     }
 
     /// Checks what concerns several keys.
     mutating func finish() throws(ZooKeeperError) -> (configuration: ServerConfiguration, warnings: [String]) {
         try applyServerList()
         guard !configuration.dataDirectory.isEmpty else {
-            throw missing("dataDir", "the directory where the server keeps its data")
+            throw reader.missing("dataDir", "the directory where the server keeps its data")
         }
-        guard lines["clientPort"] != nil || servers.first?.server.clientPort != nil else {
-            throw missing("clientPort", "the port for clients, for example 2181")
+        if configuration.ensemble == nil {
+            guard lines["clientPort"] != nil || allServers.first?.member.clientPort != nil else {
+                throw reader.missing("clientPort", "the port for clients, for example 2181")
+            }
         }
         let lowest = configuration.minimumSessionTimeoutMilliseconds ?? 2 * configuration.tickTimeMilliseconds
         let highest = configuration.maximumSessionTimeoutMilliseconds ?? 20 * configuration.tickTimeMilliseconds
         guard lowest <= highest else {
             let line = lines["minSessionTimeout"] ?? lines["maxSessionTimeout"] ?? 0
             let text = "minSessionTimeout (\(lowest) ms) must not exceed maxSessionTimeout (\(highest) ms)"
-            throw ZooKeeperError(.badConfiguration, message: "\(file):\(line): \(text)")
+            throw reader.error(at: line, text)
         }
         if !configuration.forceSync {
-            warn(line(of: "forceSync"), "forceSync=no: a crash of the machine can lose acknowledged writes")
+            reader.warn(line(of: "forceSync"), "forceSync=no: a crash of the machine can lose acknowledged writes")
         }
         if configuration.skipsACL {
-            warn(line(of: "skipACL"), "skipACL=yes: access control lists are ignored, everybody may do everything")
+            reader.warn(
+                line(of: "skipACL"), "skipACL=yes: access control lists are ignored, everybody may do everything")
         }
-        return (configuration, warnings)
+        return (configuration, reader.warnings + (dynamicList?.reader.warnings ?? []))
     }
 
-    private mutating func apply(_ effect: ConfigurationKey.Effect, _ entry: Properties.Entry) throws(ZooKeeperError) {
-        switch effect {
-        case .text(let property):
-            guard !entry.value.isEmpty else { throw bad(entry, "must not be empty") }
-            configuration[keyPath: property] = entry.value
-        case .optionalText(let property):
-            configuration[keyPath: property] = entry.value.isEmpty ? nil : entry.value
-        case .number(let property, let range, let unit):
-            configuration[keyPath: property] = try number(entry, in: range, unit: unit)
-        case .limit(let property, let unit):
-            configuration[keyPath: property] = max(
-                0, try number(entry, in: Self.anyInt32, unit: unit + ", 0 for no limit"))
-        case .optionalNumber(let property, let unit):
-            let value = try number(entry, in: Self.anyInt32, unit: unit + ", -1 for the default")
-            configuration[keyPath: property] = value > 0 ? value : nil
-        case .optionalKibibytes(let property):
-            let kibibytes = Int64(try number(entry, in: Self.anyKibibytes, unit: "KiB, 0 for off"))
-            configuration[keyPath: property] = kibibytes > 0 ? kibibytes << 10 : nil
-        case .flag(let property):
-            configuration[keyPath: property] = try flag(entry, ["true": true, "false": false])
-        case .yesOrNo(let property):
-            configuration[keyPath: property] = try flag(
-                entry, ["yes": true, "no": false, "true": true, "false": false])
-        case .special(let special):
-            try apply(special, entry)
-        case .ignored(let reason):
-            if let reason { warn(entry.line, "\(entry.key) has no effect: \(reason)") }
-            try checkIgnored(entry)
-        case .refused(let reason, let harmless):
-            guard harmless.contains(entry.value.lowercased()) else { throw bad(entry, reason) }
-        }
-    }
-
-    private mutating func apply(_ special: ConfigurationKey.Special, _ entry: Properties.Entry) throws(ZooKeeperError) {
+    private mutating func apply(_ special: ServerConfiguration.Special, _ entry: Properties.Entry)
+        throws(ZooKeeperError)
+    {
         switch special {
         case .preallocation:
             configuration.preallocateBytes =
-                Int64(max(0, try number(entry, in: Self.anyKibibytes, unit: "KiB, 0 for off"))) << 10
+                Int64(max(0, try reader.number(entry, in: ValueReader.anyKibibytes, unit: "KiB, 0 for off"))) << 10
         case .purgeInterval:
-            configuration.purgeIntervalSeconds = try interval(entry)
+            configuration.purgeIntervalSeconds = try reader.interval(entry)
         case .retainedSnapshots:
-            let count = try number(entry, in: Self.anyInt32, unit: "snapshots")
-            if count < 3 { warn(entry.line, "autopurge.snapRetainCount=\(count) is raised to the minimum, 3") }
-            configuration.retainedSnapshots = max(3, count)
+            configuration.retainedSnapshots = try reader.raised(entry, to: 3, unit: "snapshots")
         case .snapshotEvery:
-            let count = try number(entry, in: Self.anyInt32, unit: "transactions")
-            if count < 2 { warn(entry.line, "snapCount=\(count) is raised to the minimum, 2") }
-            configuration.snapshotEvery = max(2, count)
+            configuration.snapshotEvery = try reader.raised(entry, to: 2, unit: "transactions")
         case .words:
-            configuration.fourLetterWords = words(entry)
+            configuration.fourLetterWords = reader.words(entry)
         case .superDigest:
             guard entry.value.contains(":") else {
                 // The value is as good as a password: no message may carry it.
-                throw bad(entry, "must look like USER:BASE64-OF-SHA-1", hidingValue: true)
+                throw reader.bad(entry, "must look like USER:BASE64-OF-SHA-1", hidingValue: true)
             }
             configuration.superDigest = entry.value
         case .digestAlgorithm:
-            guard ["SHA1", "SHA-1"].contains(entry.value.uppercased()) else { throw bad(entry, "must be SHA1") }
+            guard ["SHA1", "SHA-1"].contains(entry.value.uppercased()) else { throw reader.bad(entry, "must be SHA1") }
         case .neverUsedContainers:
             configuration.containerMaximumNeverUsedMilliseconds =
-                Int64(try number(entry, in: 0...Int.max, unit: "milliseconds, 0 for never"))
+                Int64(try reader.number(entry, in: 0...Int.max, unit: "milliseconds, 0 for never"))
+        case .electionAlgorithm:
+            guard entry.value == "3" else { throw reader.bad(entry, "must be 3") }
+        case .standaloneEnabled:
+            standaloneEnabled = try reader.flag(entry)
+        case .dynamicFile:
+            guard !entry.value.isEmpty else { throw reader.bad(entry, "must not be empty") }
+            dynamicFile = (entry.value, entry)
+        case .unusedLimit:
+            _ = try reader.number(entry, in: 0...Int(Int32.max), unit: "ticks")
         }
     }
 
-    private static let anyInt32 = Int(Int32.min)...Int(Int32.max)
-    /// As many as can be expressed in bytes.
-    private static let anyKibibytes = -1...(Int.max >> 10)
+    func line(of key: String) -> Int { lines[key] ?? lines[ConfigurationKey.prefix + key] ?? 0 }
+}
 
-    private func number(
-        _ entry: Properties.Entry, in range: ClosedRange<Int>, unit: String
-    ) throws(ZooKeeperError) -> Int {
-        guard let value = Int(entry.value), range.contains(value) else {
-            let bounds = range == Self.anyInt32 ? "" : " from \(range.lowerBound) to \(range.upperBound)"
-            throw bad(entry, "must be a whole number\(bounds) (\(unit))")
-        }
-        return value
-    }
+/// The list of servers, and whether it makes an ensemble.
+extension ConfigurationParser {
+    private var allServers: [ServerList.Server] { dynamicList?.list.servers ?? list.servers }
 
-    private func flag(_ entry: Properties.Entry, _ values: [String: Bool]) throws(ZooKeeperError) -> Bool {
-        guard let value = values[entry.value.lowercased()] else {
-            throw bad(entry, values.count == 2 ? "must be true or false" : "must be yes or no")
-        }
-        return value
-    }
-
-    private func interval(_ entry: Properties.Entry) throws(ZooKeeperError) -> Int {
-        let units: [Character: Int] = ["d": 86_400, "h": 3600, "m": 60, "s": 1]
-        let unit = entry.value.last.flatMap { units[$0] }
-        let digits = unit == nil ? entry.value[...] : entry.value.dropLast()
-        guard let count = Int(digits), (0...Int(Int32.max)).contains(count) else {
-            throw bad(entry, "must be a number of hours, or a number with d, h, m or s; 0 for never")
-        }
-        return count * (unit ?? 3600)
-    }
-
-    private mutating func words(_ entry: Properties.Entry) -> ServerConfiguration.FourLetterWords {
-        let words = entry.value.split(separator: ",").map { String($0.filter { !$0.isWhitespace }) }
-        if words.contains("*") { return .all }
-        for word in words where word.utf8.count != 4 {
-            warn(entry.line, "\(entry.key): \"\(word)\" is no word of four letters")
-        }
-        return .only(Set(words))
-    }
-
-    /// A few keys of ensembles decide whether this is one.
-    private func checkIgnored(_ entry: Properties.Entry) throws(ZooKeeperError) {
-        switch entry.key {
-        case "standaloneEnabled":
-            guard try flag(entry, ["true": true, "false": false]) else { throw bad(entry, ConfigurationKey.ensembles) }
-        case "electionAlg":
-            guard entry.value == "3" else { throw bad(entry, "must be 3") }
-        case "initLimit", "syncLimit":
-            _ = try number(entry, in: 0...Int(Int32.max), unit: "ticks")
-        default: break
-        }
-    }
-
-    private mutating func takeServer(_ entry: Properties.Entry) throws(ZooKeeperError) {
-        do {
-            let server = try ServerLine(id: String(entry.key.dropFirst("server.".count)), value: entry.value)
-            servers.removeAll { $0.server.id == server.id }
-            servers.append((entry.line, server))
-        } catch {
-            throw bad(entry, error.message)
-        }
-    }
-
+    /// Decides whether this is an ensemble, and uses what was postponed.
     private mutating func applyServerList() throws(ZooKeeperError) {
-        guard let first = servers.first else { return }
-        guard servers.count == 1 else {
-            let text = "\(servers.count) servers are listed (server.N), but " + ConfigurationKey.ensembles
-            throw ZooKeeperError(.badConfiguration, message: "\(file):\(servers[1].line): \(text)")
+        if let dynamicFile {
+            if let misplaced = list.servers.first?.entry ?? list.hierarchy {
+                throw reader.bad(misplaced, "belongs into the file that dynamicConfigFile names (\(dynamicFile.path))")
+            }
+            guard dynamicList != nil else {
+                throw reader.bad(dynamicFile.entry, "names another file, which is read only together with this one")
+            }
         }
-        guard first.server.role == .participant else {
-            let text = "server.\(first.server.id): an observer needs voters, but " + ConfigurationKey.ensembles
-            throw ZooKeeperError(.badConfiguration, message: "\(file):\(first.line): \(text)")
+        let (list, listReader) = dynamicList ?? (list, reader)
+        let voters = list.servers.count { $0.member.role == .participant }
+        guard let first = list.servers.first else {
+            if let entry = list.hierarchy { throw listReader.bad(entry, "groups and weights belong to ensembles") }
+            if dynamicFile != nil { throw listReader.error(at: 0, "names no server (server.N)") }
+            guard standaloneEnabled else {
+                let text = "standaloneEnabled=false: an ensemble needs a list of servers (server.N)"
+                throw reader.error(at: line(of: "standaloneEnabled"), text)
+            }
+            return try applyPostponedAlone()
         }
-        guard let port = first.server.clientPort else { return }
+        if voters > 1 || voters == 1 && !standaloneEnabled { return try makeEnsemble(list) }
+        // What stands alone has neither groups nor observers.
+        if let observer = list.servers.first(where: { $0.member.role == .observer }) {
+            let more = voters == 1 ? "more voters, or standaloneEnabled=false" : "voters"
+            throw listReader.error(
+                at: observer.entry.line, "server.\(observer.member.id): an observer needs \(more)")
+        }
+        if let entry = list.hierarchy { throw listReader.bad(entry, "groups and weights belong to ensembles") }
+        try applyPostponedAlone()
+        try applyClientAddress(of: first, listReader)
+    }
+
+    private mutating func applyPostponedAlone() throws(ZooKeeperError) {
+        for (key, entry) in postponed {
+            if let special = try reader.apply(key.effect, of: entry, to: &configuration) { try apply(special, entry) }
+        }
+    }
+
+    /// The only server of a list that is none.
+    private mutating func applyClientAddress(
+        of server: ServerList.Server, _ listReader: ValueReader
+    ) throws(ZooKeeperError) {
+        guard let port = server.member.clientPort else { return }
         if let line = lines["clientPort"], configuration.clientPort != port {
             let text = "the client port \(port) contradicts clientPort=\(configuration.clientPort) in line \(line)"
-            throw ZooKeeperError(
-                .badConfiguration, message: "\(file):\(first.line): server.\(first.server.id): \(text)")
+            throw listReader.error(at: server.entry.line, "server.\(server.member.id): \(text)")
         }
         configuration.clientPort = port
-        guard let host = first.server.clientHost else { return }
+        guard server.namesClientHost, let host = server.member.clientHost else { return }
         if let line = lines["clientPortAddress"], configuration.clientAddress != host {
             let text = "the client address \(host) contradicts clientPortAddress=\(configuration.clientAddress)"
-            throw ZooKeeperError(
-                .badConfiguration, message: "\(file):\(first.line): server.\(first.server.id): \(text) in line \(line)")
+            throw listReader.error(at: server.entry.line, "server.\(server.member.id): \(text) in line \(line)")
         }
         configuration.clientAddress = host
-    }
-
-    private func line(of key: String) -> Int { lines[key] ?? lines["zookeeper." + key] ?? 0 }
-
-    private mutating func warn(_ line: Int, _ sentence: String) {
-        warnings.append("\(file):\(line): \(sentence)")
-    }
-
-    private func bad(
-        _ entry: Properties.Entry, _ sentence: String, hidingValue: Bool = false
-    ) -> ZooKeeperError {
-        let value = hidingValue ? "(hidden)" : entry.value
-        return ZooKeeperError(
-            .badConfiguration, message: "\(file):\(entry.line): \(entry.key)=\(value): \(sentence)")
-    }
-
-    private func missing(_ key: String, _ meaning: String) -> ZooKeeperError {
-        ZooKeeperError(.badConfiguration, message: "\(file): \(key) is missing: \(meaning)")
     }
 }

@@ -8,14 +8,23 @@
 /// escaped\ key = tab \t, newline \n, character \u00e9, anything else \x is x
 /// ```
 ///
-/// Keys and values are trimmed as the reference does. Files are read as UTF-8; bytes that are not UTF-8 make the whole file
-/// ISO 8859-1, which is what Java always assumes.
+/// Keys and values are trimmed as the reference does. Files are read as UTF-8; bytes that are not UTF-8 make the whole
+/// file ISO 8859-1, which is what Java always assumes.
 package struct Properties: Equatable, Sendable {
     package struct Entry: Equatable, Sendable {
         package let key: String
         package let value: String
         /// The line on which the entry begins, counted from 1.
         package let line: Int
+        /// The line on which it ends, another one only if it was continued.
+        package let lastLine: Int
+
+        init(key: String, value: String, line: Int, lastLine: Int? = nil) {
+            self.key = key
+            self.value = value
+            self.line = line
+            self.lastLine = lastLine ?? line
+        }
     }
 
     /// What is wrong, and where.
@@ -45,6 +54,7 @@ package struct Properties: Equatable, Sendable {
     private struct LogicalLine {
         var scalars: [Unicode.Scalar]
         let number: Int
+        var lastNumber: Int
     }
 
     private static func logicalLines(of text: String) -> [LogicalLine] {
@@ -57,7 +67,8 @@ package struct Properties: Equatable, Sendable {
             }
             let continues = endsInOpenBackslash(content)
             if continues { content = content.dropLast() }
-            var line = open ?? LogicalLine(scalars: [], number: number + 1)
+            var line = open ?? LogicalLine(scalars: [], number: number + 1, lastNumber: number + 1)
+            line.lastNumber = number + 1
             line.scalars.append(contentsOf: content)
             open = continues ? line : nil
             if !continues { lines.append(line) }
@@ -109,7 +120,7 @@ package struct Properties: Equatable, Sendable {
         }
         let key = try unescape(scalars[..<end], line: line.number)
         let value = try unescape(scalars[start...], line: line.number)
-        return Entry(key: trim(key), value: trim(value), line: line.number)
+        return Entry(key: trim(key), value: trim(value), line: line.number, lastLine: line.lastNumber)
     }
 
     private static func unescape(

@@ -2,9 +2,9 @@ import ConclaveCore
 
 /// How a server behaves: where it keeps its data, where it listens, and its limits.
 ///
-/// Every property names the key of Apache ZooKeeper's configuration file that sets it (``parse(text:file:)``) and its default.
-/// Where the default differs from Apache's, the property says so. Sizes are in bytes and times in milliseconds, whatever unit
-/// the key has.
+/// Every property names the key of Apache ZooKeeper's configuration file that sets it (``parse(text:file:)``) and its
+/// default. Where the default differs from Apache's, the property says so. Sizes are in bytes and times in
+/// milliseconds, whatever unit the key has.
 public struct ServerConfiguration: Sendable {
     // MARK: Places
 
@@ -14,8 +14,8 @@ public struct ServerConfiguration: Sendable {
     public var separateLogDirectory: String?
     /// The port for clients; 0 picks a free one. Key `clientPort`, required in a file.
     public var clientPort: Int
-    /// The address that clients connect to: a host name, an IPv4 or an IPv6 address; `0.0.0.0` and `::` stand for all of
-    /// the machine's. Key `clientPortAddress`.
+    /// The address that clients connect to: a host name, an IPv4 or an IPv6 address; `0.0.0.0` and `::` stand for all
+    /// of the machine's. Key `clientPortAddress`.
     ///
     /// Apache listens on all addresses by default; Conclave listens on loopback unless told otherwise.
     public var clientAddress = ServerConfiguration.loopback
@@ -60,18 +60,20 @@ public struct ServerConfiguration: Sendable {
     /// Transactions between two snapshots: one is taken somewhere between half of it and all of it, at least 2. Key
     /// `snapCount`, 100,000.
     public var snapshotEvery = 100_000
-    /// Bytes of log between two snapshots in the same way; `nil` for no such limit. Key `snapSizeLimitInKb`, 4 GiB; 0 or
-    /// less for `nil`.
+    /// Bytes of log between two snapshots in the same way; `nil` for no such limit. Key `snapSizeLimitInKb`, 4 GiB; 0
+    /// or less for `nil`.
     public var snapshotEveryBytes: Int64? = 4 << 30
-    /// How far a log file is reserved and filled with zeros ahead, in bytes; 0 for not at all. Key `preAllocSize` (in KiB),
-    /// 4 MiB (Apache: 64 MiB, which it does not fill; here syncs of filled space are cheaper, and larger steps would stall).
+    /// How far a log file is reserved and filled with zeros ahead, in bytes; 0 for not at all. Key `preAllocSize` (in
+    /// KiB), 4 MiB (Apache: 64 MiB, which it does not fill; here syncs of filled space are cheaper, and larger steps
+    /// would stall).
     public var preallocateBytes: Int64 = 4 << 20
-    /// The size at which a new log file is begun, in bytes; `nil` for only at snapshots. Key `txnLogSizeLimitInKb`, `nil`.
+    /// The size at which a new log file is begun, in bytes; `nil` for only at snapshots. Key `txnLogSizeLimitInKb`,
+    /// `nil`.
     public var logSizeLimitBytes: Int64?
     /// How many snapshots a purge keeps, at least 3. Key `autopurge.snapRetainCount`, 3.
     public var retainedSnapshots = 3
-    /// Seconds between two purges of old snapshots and logs; 0 for never. Key `autopurge.purgeInterval` (hours, or a number
-    /// with `d`, `h`, `m` or `s`), 0.
+    /// Seconds between two purges of old snapshots and logs; 0 for never. Key `autopurge.purgeInterval` (hours, or a
+    /// number with `d`, `h`, `m` or `s`), 0.
     public var purgeIntervalSeconds = 0
     /// Whether writes are acknowledged only when they are on the disk. Key `forceSync`, `yes`.
     ///
@@ -108,17 +110,22 @@ public struct ServerConfiguration: Sendable {
     /// Whether access control lists are ignored. Key `skipACL`, `no`.
     public var skipsACL = false
     /// Whether `exists` needs READ on a node that exists, and events are kept from those who may not read the node. Key
-    /// `conclave.checkReadOnExistsAndEvents`, `true`: as Apache since 3.8.4 (ZOOKEEPER-2590, CVE-2024-23944); `false` is
-    /// what 3.8.0 does.
+    /// `conclave.checkReadOnExistsAndEvents`, `true`: as Apache since 3.8.4 (ZOOKEEPER-2590, CVE-2024-23944); `false`
+    /// is what 3.8.0 does.
     public var checksReadOnExistsAndEvents = true
     /// Whether clients may authenticate with the scheme `digest`. Key `DigestAuthenticationProvider.enabled`, `true`.
     public var digestAuthenticationEnabled = true
     /// `user:base64(SHA-1 of user:password)` of somebody who may do everything. Key
     /// `DigestAuthenticationProvider.superDigest`, none.
     public var superDigest: String?
-    /// The four-letter words that are answered. Key `4lw.commands.whitelist`: words separated by commas, or `*`; `srvr` is
-    /// always among them.
+    /// The four-letter words that are answered. Key `4lw.commands.whitelist`: words separated by commas, or `*`; `srvr`
+    /// is always among them.
     public var fourLetterWords = FourLetterWords.only([])
+
+    // MARK: Ensemble
+
+    /// How the server takes part in an ensemble; `nil` for a server that stands alone. Key `server.N` and many others.
+    package var ensemble: EnsembleSettings?
 
     /// Makes a configuration with the defaults; the server listens on loopback.
     public init(dataDirectory: String, clientPort: Int = 2181) {
@@ -126,8 +133,8 @@ public struct ServerConfiguration: Sendable {
         self.clientPort = clientPort
     }
 
-    /// A configuration for tests and demonstrations: a free port on loopback, session time-outs from a fifth of a second to
-    /// a minute, no limit on connections from one address.
+    /// A configuration for tests and demonstrations: a free port on loopback, session time-outs from a fifth of a
+    /// second to a minute, no limit on connections from one address.
     public static func temporary(dataDirectory: String) -> ServerConfiguration {
         var configuration = ServerConfiguration(dataDirectory: dataDirectory, clientPort: 0)
         configuration.tickTimeMilliseconds = 100

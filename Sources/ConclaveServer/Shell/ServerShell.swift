@@ -1,3 +1,4 @@
+import ConclaveConsensus
 import ConclaveCore
 import ConclaveNode
 import ConclaveStorage
@@ -14,58 +15,96 @@ final class ServerShell {
     static let connectionHighWaterBytes = 1 << 20
     /// How often connections are served again within one turn.
     private static let flushRoundsPerTurn = 4
-    /// How much of a snapshot is made per turn.
-    static let snapshotSliceBytes = 256 << 10
 
     let loop: EventLoop
     let configuration: ServerConfiguration
     let started: Instant
-    var machine: ServerMachine
+    /// Set for a server that stands alone; otherwise ``node`` has the machine.
+    private var alone: ServerMachine?
+    /// Set for a server of an ensemble.
+    var node: NodeMachine?
     var storageStatistics = StorageStatistics()
     private(set) var connections: [ConnectionID: ClientLink] = [:]
     private var listener: Listener?
-    private var worker: StorageWorker?
+    var worker: StorageWorker?
+    var peers: PeerNetwork?
+    /// What the node machine has ordered and the storage thread has not been given yet.
+    var orders = RingBuffer<StorageOrder>()
+    /// How many appends of the node machine the storage thread has.
+    var appendsUnderWay = 0
+    /// Learners that wait for a snapshot to begin, and those that get the one being written.
+    var snapshotWaiters: [LinkID] = []
+    var snapshotReaders: [LinkID] = []
+    /// Which snapshot is being written, whether storage owes a report on it, and how many reports on others are to come.
+    var snapshotSerial = 0
+    var isSnapshotReportDue = false
+    var ignoredSnapshotReports = 0
+    /// The snapshot being written takes the place of the history.
+    var isReplacingHistory = false
     /// What is not on its way to the disk yet: the last batch is open, those before it are full.
     private var batches = RingBuffer<LogBatch>()
     private var batch = LogBatch()
-    private var isSyncing = false
-    private var snapshot: SnapshotPlan?
-    private var isLastSliceSent = false
+    var isSyncing = false
+    var snapshot: SnapshotPlan?
+    var isLastSliceSent = false
     private var timer: (token: TimerToken, deadline: Instant)?
     private var connectionsPerAddress: [String: Int] = [:]
-    private var isStopping = false
+    private(set) var isStopping = false
     /// What the next start would have to replay.
     var transactionsToReplay = 0
     private var failure: ZooKeeperError?
+    /// Hears of every change of role, for whoever waits for the server to serve.
+    var onRole: ((ServingRole) -> Void)?
     private let log: any EventSink
     private let ended: @Sendable (ZooKeeperError?) -> Void
 
     /// - Parameter ended: called once, on the loop, when everything has been written, or with the error that ended the server.
     init(
-        loop: EventLoop, configuration: ServerConfiguration, machine: ServerMachine, log: any EventSink,
-        ended: @escaping @Sendable (ZooKeeperError?) -> Void
+        loop: EventLoop, configuration: ServerConfiguration, machine: ServerMachine?, node: NodeMachine? = nil,
+        log: any EventSink, ended: @escaping @Sendable (ZooKeeperError?) -> Void
     ) {
         self.loop = loop
         self.configuration = configuration
-        self.machine = machine
+        precondition((machine == nil) != (node == nil), "a server stands alone or belongs to an ensemble")
+        alone = machine
+        self.node = node
         self.log = log
         self.ended = ended
         started = SystemClock.now()
     }
 
+    /// The client side, whatever it is a part of.
+    var machine: ServerMachine {
+        // The initialiser has seen to it that one of the two is there.
+        _read { if node != nil { yield node!.server } else { yield alone! } }
+        _modify { if node != nil { yield &node!.server } else { yield &alone! } }
+    }
+
     // MARK: Life
 
     /// Begins to serve. On the loop.
-    func start(worker: StorageWorker, socket: Socket) throws(SystemError) {
+    func start(worker: StorageWorker, sockets: Sockets) throws(SystemError) {
         self.worker = worker
         loop.beforeWaiting { [weak self] in self?.endTurn() }
+        if let ensemble = configuration.ensemble {
+            let peers = PeerNetwork(
+                loop: loop, connectTimeoutMilliseconds: Int64(ensemble.connectTimeoutMilliseconds), delegate: self)
+            for (port, socket) in sockets.peers { try peers.listen(socket, for: port) }
+            self.peers = peers
+        }
+        guard let clients = sockets.clients else { return began() }
         listener = try Listener(
-            loop: loop, socket: socket,
+            loop: loop, socket: clients,
             onShortage: { [log] errno, closed in
                 log.record(LogEvent(.warning, "accepting rests: \(errno); \(closed) connections were closed"))
             },
             onAccept: { [weak self] socket, peer in self?.accept(socket, peer) })
+        began()
+    }
+
+    private func began() {
         if configuration.purgeIntervalSeconds > 0 { purge() }
+        node?.start(now: SystemClock.now(), wall: SystemClock.wallTime())
     }
 
     var port: Int { Int(listener?.address?.port ?? 0) }
@@ -75,13 +114,14 @@ final class ServerShell {
         guard !isStopping else { return }
         isStopping = true
         listener?.close()
+        node?.stop(now: SystemClock.now(), wall: SystemClock.wallTime())
         for link in connections.values { link.connection.finish() }
         endWorkerIfIdle()
     }
 
     /// The last thing that storage is asked: nothing may be ordered afterwards.
     private func endWorkerIfIdle() {
-        guard isStopping, batch.isEmpty, batches.isEmpty, !isSyncing, snapshot == nil, let worker else { return }
+        guard isStopping, batch.isEmpty, batches.isEmpty, orders.isEmpty, !isSyncing, snapshot == nil, let worker else { return }
         // The next start is quick if it has little to replay.
         if transactionsToReplay > configuration.snapshotEvery / 10 {
             note(.info, "writing a snapshot before the end, for a quick start")
@@ -148,17 +188,27 @@ final class ServerShell {
             if milliseconds > configuration.slowSyncMilliseconds {
                 note(.warning, "a sync of the transaction log took \(milliseconds) ms")
             }
-            machine.synced(receipt, now: loop.now, wall: SystemClock.wallTime())
+            if node == nil {
+                machine.synced(receipt, now: loop.now, wall: SystemClock.wallTime())
+            } else {
+                nodeSynced(receipt)
+            }
             if isSnapshotDue, snapshot == nil, !isStopping { beginSnapshot() }
-        case .snapshotWritten: writeSnapshotSlice()
-        case .snapshotUnchecked: worker?.send(.checkSnapshot)
+        case .snapshotWritten: if isOwnSnapshotReport() { writeSnapshotSlice() }
+        case .snapshotUnchecked:
+            guard isOwnSnapshotReport() else { return }
+            isSnapshotReportDue = true
+            worker?.send(.checkSnapshot)
         case .snapshotFinished(let milliseconds):
+            guard isOwnSnapshotReport() else { return }
             snapshot = nil
+            serveSnapshotWaiters()
             storageStatistics.snapshots.record(milliseconds)
             note(.info, "snapshot written in \(milliseconds) ms")
             endWorkerIfIdle()
         case .purged(let names):
             if !names.isEmpty { note(.info, "purged \(names.count) old files") }
+        case .acceptedEpochSaved, .currentEpochSaved, .reloaded, .snapshotInstalled: reportToNode(report)
         case .failed(let error): fail(error)
         case .stopped: finish(nil)
         }
@@ -171,6 +221,7 @@ final class ServerShell {
         isStopping = true
         worker = nil
         listener?.close()
+        peers?.close()
         for link in connections.values { link.connection.reset() }
         finish(failure)
     }
@@ -178,12 +229,14 @@ final class ServerShell {
     private func finish(_ error: ZooKeeperError?) {
         if let timer { loop.cancel(timer.token) }
         timer = nil
+        peers?.close()
         ended(error)
     }
 
     // MARK: The end of a turn
 
     private func endTurn() {
+        if node != nil { turnNode() }
         perform(machine.takeActions())
         // Flushing lets connections go on that were held back by their output, which makes more of it. A few rounds here,
         // then the others have their turn.
@@ -192,6 +245,7 @@ final class ServerShell {
             let flushable = machine.takeFlushable()
             guard !flushable.isEmpty else { break }
             for id in flushable { flush(id) }
+            if node != nil { turnNode() }
             perform(machine.takeActions())
             round += 1
             guard round < Self.flushRoundsPerTurn else {
@@ -199,6 +253,12 @@ final class ServerShell {
                 break
             }
         }
+        if node == nil { logProposals() } else { sendOrders() }
+        endWorkerIfIdle()
+        updateTimer()
+    }
+
+    private func logProposals() {
         for transaction in machine.takeProposals() {
             if batch.count >= configuration.maximumBatchSize {
                 batches.append(batch)
@@ -215,8 +275,6 @@ final class ServerShell {
                 batch = LogBatch()
             }
         }
-        endWorkerIfIdle()
-        updateTimer()
     }
 
     /// Moves output from the machine to a connection, unless the connection has enough already.
@@ -255,38 +313,19 @@ final class ServerShell {
     }
 
     private func updateTimer() {
-        let deadline = machine.nextDeadline
+        let deadline = node?.nextDeadline ?? machine.nextDeadline
         if let timer, timer.deadline == deadline { return }
         if let timer { loop.cancel(timer.token) }
         let token = loop.schedule(at: deadline) { [weak self] in
             guard let self else { return }
             timer = nil
-            machine.tick(now: SystemClock.now(), wall: SystemClock.wallTime())
+            let (now, wall) = (SystemClock.now(), SystemClock.wallTime())
+            if node != nil { node?.tick(now: now, wall: wall) } else { machine.tick(now: now, wall: wall) }
         }
         timer = (token, deadline)
     }
 
-    // MARK: Snapshots and purges
-
-    private func beginSnapshot() {
-        let plan = machine.beginSnapshot()
-        snapshot = plan
-        transactionsToReplay = 0
-        isLastSliceSent = false
-        worker?.send(.beginSnapshot(zxid: plan.zxid, tables: SnapshotEncoder.tables(plan)))
-    }
-
-    private func writeSnapshotSlice() {
-        guard let plan = snapshot else { return }
-        guard !isLastSliceSent else {
-            let digest = plan.digest.map { (zxid: plan.digestZxid, digest: $0) }
-            worker?.send(.sealSnapshot(digest: digest))
-            return
-        }
-        let (bytes, hasMore) = machine.nextSnapshotSlice(limitBytes: Self.snapshotSliceBytes)
-        isLastSliceSent = !hasMore
-        worker?.send(.writeSnapshot(bytes))
-    }
+    // MARK: Purges
 
     private func purge() {
         guard !isStopping else { return }
@@ -295,7 +334,7 @@ final class ServerShell {
         loop.schedule(at: next) { [weak self] in self?.purge() }
     }
 
-    private func note(_ level: LogEvent.Level, _ message: String) { log.record(LogEvent(level, message)) }
+    func note(_ level: LogEvent.Level, _ message: String) { log.record(LogEvent(level, message)) }
 }
 
 /// One client's connection, as the loop knows it.

@@ -1,3 +1,4 @@
+import ConclaveConsensus
 import ConclaveCore
 import ConclaveNode
 import ConclaveStorage
@@ -14,19 +15,24 @@ enum Starter {
         let worker: StorageWorker
         let ending: Ending
         let port: Int
+        /// As it turned out to be, when the file of its number had been read.
+        let configuration: ServerConfiguration
         let warnings: [String]
+        let roles: RoleBoard
     }
 
     static func start(_ configuration: ServerConfiguration, log: any EventSink) -> Result<Started, ZooKeeperError> {
         do throws(ZooKeeperError) {
             Signals.ignoreBrokenPipe()
             _ = ProcessStatistics.raiseDescriptorLimit()
-            // The socket first: a used port is found out before a large snapshot is read.
-            let socket = try listen(configuration)
+            var configuration = configuration
+            let warnings = try EnsembleStarter.identify(&configuration)
+            // The sockets first: a used port is found out before a large snapshot is read.
+            let sockets = try Sockets(configuration)
             do throws(ZooKeeperError) {
-                return .success(try start(configuration, on: socket, log: log))
+                return .success(try start(configuration, on: sockets, warnings, log: log))
             } catch {
-                socket.close()
+                sockets.close()
                 throw error
             }
         } catch {
@@ -35,7 +41,7 @@ enum Starter {
     }
 
     private static func start(
-        _ configuration: ServerConfiguration, on socket: Socket, log: any EventSink
+        _ configuration: ServerConfiguration, on sockets: Sockets, _ warnings: [String], log: any EventSink
     ) throws(ZooKeeperError) -> Started {
         var random = SystemRandom()
         var options = configuration.serverOptions
@@ -44,20 +50,28 @@ enum Starter {
         treeOptions.digestEnabled = options.digestEnabled
         treeOptions.extendedTypes = options.extendedTypes
         treeOptions.hashSeed = options.hashSeed
-        let data = try OpenedData.open(configuration, treeOptions: treeOptions, seed: random.next())
-        for warning in data.warnings { log.record(LogEvent(.warning, warning)) }
+        var data = try OpenedData.open(configuration, treeOptions: treeOptions, seed: random.next())
+        let allWarnings = warnings + data.warnings
+        for warning in allWarnings { log.record(LogEvent(.warning, warning)) }
 
         let loop = try EventLoop(name: "conclave-loop")
-        let ending = Ending()
+        let (ending, roles) = (Ending(), RoleBoard())
+        let locks = HeldLocks(data.locks)
+        let ended: @Sendable (ZooKeeperError?) -> Void = { error in
+            // Whoever waits for the end may start another server on the directory at once.
+            locks.release()
+            roles.end()
+            ending.finish(error)
+        }
         let machine = ServerMachine(
             options: options, tree: data.tree, commandWords: AdminCommands.words, now: SystemClock.now(),
             wall: SystemClock.wallTime())
-        let locks = HeldLocks(data.locks)
-        let shell = ServerShell(loop: loop, configuration: configuration, machine: machine, log: log) { error in
-            // Whoever waits for the end may start another server on the directory at once.
-            locks.release()
-            ending.finish(error)
-        }
+        let node = try EnsembleStarter.node(configuration, machine, &data)
+        let shell = ServerShell(
+            loop: loop, configuration: configuration, machine: node == nil ? machine : nil, node: node, log: log,
+            ended: ended)
+        shell.onRole = { roles.set($0) }
+        if node == nil { roles.set(.standalone) }
         shell.storageStatistics.replayed.record(Int64(data.recovered.replayed))
         shell.storageStatistics.loads.record(data.loadMilliseconds)
         shell.transactionsToReplay = data.recovered.replayed
@@ -68,12 +82,13 @@ enum Starter {
             }
             let port = try onLoop(loop) { () throws(SystemError) -> Int in
                 try confined.withValue { shell throws(SystemError) -> Int in
-                    try shell.start(worker: worker, socket: socket)
+                    try shell.start(worker: worker, sockets: sockets)
                     return shell.port
                 }
             }
             return Started(
-                loop: loop, shell: confined, worker: worker, ending: ending, port: port, warnings: data.warnings)
+                loop: loop, shell: confined, worker: worker, ending: ending, port: port, configuration: configuration,
+                warnings: allWarnings, roles: roles)
         } catch {
             loop.shutdown()
             loop.join()
@@ -95,29 +110,6 @@ enum Starter {
         }
         guard let result = results.receive().first else { preconditionFailure("the queue was closed by nobody") }
         return try result.get()
-    }
-
-    private static func listen(_ configuration: ServerConfiguration) throws(ZooKeeperError) -> Socket {
-        let address = configuration.clientAddress
-        let place = "\(address):\(configuration.clientPort)"
-        guard let port = UInt16(exactly: configuration.clientPort) else {
-            throw ZooKeeperError(.badConfiguration, message: "\(configuration.clientPort) is no port")
-        }
-        do {
-            let addresses = try Resolver.resolve(host: address, port: port)
-            guard let first = addresses.first else {
-                throw ZooKeeperError(.badConfiguration, message: "\(address) has no address")
-            }
-            return try Socket.listen(on: first, backlog: Int32(clamping: configuration.listenBacklog ?? 1024))
-        } catch let error as SystemError where error.errno == .addressInUse {
-            throw ZooKeeperError(
-                .badConfiguration,
-                message: "\(place) is in use: another server runs there, or choose another clientPort")
-        } catch let error as ZooKeeperError {
-            throw error
-        } catch {
-            throw ZooKeeperError(.badConfiguration, message: "cannot listen on \(place): \(error)")
-        }
     }
 }
 

@@ -5,10 +5,12 @@ import ConclaveTree
 
 /// A data directory that has been locked and read: the tree, and the store that goes on from there.
 struct OpenedData {
-    let store: Store<FileDisk>
+    var store: Store<FileDisk>
     let tree: DataTree
     let locks: [DirectoryLock]
     let recovered: Recovered
+    /// The newest transactions, for servers that catch up.
+    let recent: [Transaction]
     let loadMilliseconds: Int64
     /// What an operator should know.
     let warnings: [String]
@@ -37,7 +39,8 @@ struct OpenedData {
         } catch {
             throw ZooKeeperError(.storageFailure, path: configuration.dataDirectory, message: "\(error)")
         }
-        var loader = TreeLoader(options: treeOptions)
+        let recentLimit = configuration.ensemble.map { $0.committedLogCount + 1 } ?? 0
+        var loader = TreeLoader(options: treeOptions, keepingRecent: recentLimit)
         var store = Store(
             disk: disk, dataDirectory: configuration.dataDirectory, logDirectory: configuration.logDirectory,
             options: configuration.storageOptions(seed: seed))
@@ -50,6 +53,7 @@ struct OpenedData {
             }
             return OpenedData(
                 store: store, tree: loader.tree, locks: locks, recovered: recovered,
+                recent: Array(loader.recent),
                 loadMilliseconds: SystemClock.now().milliseconds(since: start), warnings: warnings)
         } catch {
             throw ZooKeeperError(

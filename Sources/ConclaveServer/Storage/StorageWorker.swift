@@ -16,6 +16,17 @@ final class StorageWorker: Sendable {
         case sealSnapshot(digest: (zxid: Zxid, digest: TreeDigest)?)
         case checkSnapshot
         case purge
+        /// Gives up the snapshot that is being written.
+        case abandonSnapshot
+        // For servers of an ensemble:
+        case saveAcceptedEpoch(Int64)
+        case saveCurrentEpoch(Int64)
+        /// Cuts the history and reads it again; `nil` only reads again.
+        case reload(cuttingTo: Zxid?, options: TreeOptions)
+        /// Begins the snapshot of a tree that a leader sent; slices follow as for any other.
+        case beginReceivedSnapshot(zxid: Zxid, tables: [UInt8])
+        /// Ends it and puts it in place of the history.
+        case installSnapshot(digest: (zxid: Zxid, digest: TreeDigest)?)
     }
 
     /// What became of it.
@@ -28,6 +39,10 @@ final class StorageWorker: Sendable {
         case snapshotUnchecked
         case snapshotFinished(milliseconds: Int64)
         case purged([String])
+        case acceptedEpochSaved(Int64)
+        case currentEpochSaved(Int64)
+        case reloaded(DataTree, [String])
+        case snapshotInstalled
         case failed(StorageError)
         case stopped
     }
@@ -99,6 +114,23 @@ final class StorageWorker: Sendable {
                         }
                     case .purge:
                         report(.purged(try store.purge()))
+                    case .abandonSnapshot: try store.abandonSnapshot()
+                    case .saveAcceptedEpoch(let epoch):
+                        try store.setAcceptedEpoch(epoch)
+                        report(.acceptedEpochSaved(epoch))
+                    case .saveCurrentEpoch(let epoch):
+                        try store.setCurrentEpoch(epoch)
+                        report(.currentEpochSaved(epoch))
+                    case .reload(let zxid, let options):
+                        report(try reload(&store, cuttingTo: zxid, options))
+                    case .beginReceivedSnapshot(let zxid, let tables):
+                        snapshotStart = start
+                        try store.beginReceivedSnapshot(zxid: zxid)
+                        try store.writeSnapshot(tables)
+                        report(.snapshotWritten)
+                    case .installSnapshot(let digest):
+                        try store.installSnapshot(digest: digest)
+                        report(.snapshotInstalled)
                     }
                 }
             }
@@ -107,6 +139,17 @@ final class StorageWorker: Sendable {
         } catch {
             report(.failed(error))
         }
+    }
+}
+
+extension StorageWorker {
+    private static func reload(
+        _ store: inout Store<FileDisk>, cuttingTo zxid: Zxid?, _ options: TreeOptions
+    ) throws(StorageError) -> Report {
+        if let zxid { try store.truncate(to: zxid) } else { try store.rewind() }
+        var loader = TreeLoader(options: options)
+        let recovered = try store.recover(into: &loader)
+        return .reloaded(loader.tree, recovered.warnings + loader.problems.map(\.description))
     }
 }
 

@@ -10,7 +10,15 @@ struct TreeLoader: RecoveryTarget {
     /// Transactions after which the tree's digest was not what the log says.
     private(set) var digestMismatches: [TreeEffects.DigestMismatch] = []
 
-    init(options: TreeOptions) { tree = DataTree(options: options) }
+    /// The newest transactions, for servers that catch up.
+    private(set) var recent = RingBuffer<Transaction>()
+    private let recentLimit: Int
+
+    /// - Parameter keepingRecent: how many of the newest transactions to keep.
+    init(options: TreeOptions, keepingRecent recentLimit: Int = 0) {
+        tree = DataTree(options: options)
+        self.recentLimit = recentLimit
+    }
 
     mutating func beginSnapshot() { tree.beginLoading() }
 
@@ -30,6 +38,10 @@ struct TreeLoader: RecoveryTarget {
 
     mutating func replay(_ transaction: Transaction) {
         tree.apply(transaction, effects: &effects)
+        if recentLimit > 0 {
+            recent.append(transaction)
+            if recent.count > recentLimit { _ = recent.popFirst() }
+        }
         if let mismatch = effects.digestMismatch {
             // The first few say enough.
             if digestMismatches.count < 16 { digestMismatches.append(mismatch) }

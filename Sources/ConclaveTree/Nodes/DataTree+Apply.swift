@@ -13,7 +13,10 @@ extension DataTree {
         case .multi(let parts):
             // All or nothing: one part that failed at the leader stands for all.
             if !parts.contains(where: \.isFailure) {
-                for part in parts { applyPart(part, transaction.header, &effects) }
+                for part in parts {
+                    applyPart(part, transaction.header, &effects)
+                    if effects.recordsPartStats { effects.partStats.append(statAfter(part)) }
+                }
             }
         case .createSession(let timeout):
             sessions[transaction.header.session] = timeout
@@ -28,6 +31,16 @@ extension DataTree {
         compareDigest(transaction, &effects)
     }
 
+    private func statAfter(_ part: Change) -> Stat? {
+        let path: NodePath
+        switch part {
+        case .create(let create): path = create.path
+        case .setData(let changed, _, _), .setACL(let changed, _, _), .reconfigure(let changed, _, _): path = changed
+        case .delete, .deleteContainer, .check, .error, .multi, .createSession, .closeSession: return nil
+        }
+        return find(path).map { stat(of: $0) }
+    }
+
     /// Whatever may stand in a multi.
     private mutating func applyPart(_ change: Change, _ header: TransactionHeader, _ effects: inout TreeEffects) {
         switch change {
@@ -40,6 +53,14 @@ extension DataTree {
         // The protocol has no such parts; nothing is the same nothing everywhere.
         case .createSession, .closeSession, .multi: break
         }
+    }
+
+    /// A leader has begun an epoch: its number counts as seen, although no transaction bears it.
+    package mutating func beginEpoch(at zxid: Zxid) { lastProcessed = max(lastProcessed, zxid) }
+
+    /// The tree may hold parts of later transactions, up to this one: digests tell nothing before.
+    package mutating func ignoreDigests(through zxid: Zxid) {
+        if zxid > lastProcessed { fuzzyUntil = (zxid, nil) }
     }
 
     // MARK: Create
@@ -219,8 +240,8 @@ extension DataTree {
             // Until the end of the fuzzy stretch the tree is newer than its zxid; there the snapshot's digest must fit.
             guard transaction.header.zxid >= fuzzy.zxid else { return }
             fuzzyUntil = nil
-            guard transaction.header.zxid == fuzzy.zxid else { return }
-            return compare(fuzzy.digest, transaction.header.zxid, &effects)
+            guard transaction.header.zxid == fuzzy.zxid, let digest = fuzzy.digest else { return }
+            return compare(digest, transaction.header.zxid, &effects)
         }
         guard let digest = transaction.digest else { return }
         compare(digest, transaction.header.zxid, &effects)

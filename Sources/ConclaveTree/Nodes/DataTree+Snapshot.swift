@@ -102,7 +102,7 @@ extension DataTree {
         let current = options.digestEnabled ? TreeDigest(value: digest) : nil
         return SnapshotPlan(
             zxid: lastProcessed, sessionTable: sessions, acls: acls.entries, digest: fuzzyUntil?.digest ?? current,
-            digestZxid: fuzzyUntil?.zxid ?? lastProcessed, nodeCount: nodeCount)
+            digestZxid: fuzzyUntil?.digest == nil ? lastProcessed : fuzzyUntil?.zxid ?? lastProcessed, nodeCount: nodeCount)
     }
 
     /// Gives up the snapshot under way.

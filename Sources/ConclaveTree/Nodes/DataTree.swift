@@ -42,7 +42,7 @@ package struct DataTree: Sendable {
     var quotas: QuotaTable
     var digestSum: UInt64 = 0
     /// Until the tree of a fuzzy snapshot has reached this point its digest says nothing.
-    var fuzzyUntil: (zxid: Zxid, digest: TreeDigest)?
+    var fuzzyUntil: (zxid: Zxid, digest: TreeDigest?)?
     var snapshot = SnapshotProgress(slotCount: 0)
     var loading: LoadingState?
     let hash: PathHash

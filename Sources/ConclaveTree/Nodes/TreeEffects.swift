@@ -24,6 +24,10 @@ package struct TreeEffects: Sendable {
     package internal(set) var effects: [Effect] = []
     /// The latest mismatch since ``removeAll()``.
     package internal(set) var digestMismatch: DigestMismatch?
+    /// For each part of a multi, the stat of the node that it made or changed, as it was directly afterwards.
+    package internal(set) var partStats: [Stat?] = []
+    /// Whether to collect them: only those who answer clients from transactions need them.
+    package var recordsPartStats = false
     /// Without it ``effects`` stays empty, as befits a replay.
     package var isRecording: Bool
 
@@ -34,6 +38,7 @@ package struct TreeEffects: Sendable {
     package mutating func removeAll() {
         effects.removeAll(keepingCapacity: true)
         digestMismatch = nil
+        partStats.removeAll(keepingCapacity: true)
     }
 
     @inline(__always)

@@ -81,11 +81,14 @@ extension DataTree {
     /// Counts nodes and bytes under a path anew. Cost: the size of the subtree.
     private mutating func recomputeUsage(of quota: [UInt8]) {
         let usagePath = Self.quotaRoot + quota + Self.usageName
-        guard let top = find(quota.span)?.rawValue, let slot = find(usagePath.span)?.rawValue else { return }
+        guard let slot = find(usagePath.span)?.rawValue else { return }
         var usage = QuotaLimits(count: 0, bytes: 0)
-        forEachNode(from: top) { node in
-            usage.count += 1
-            usage.bytes += Int64(max(0, nodes[node].dataBytes))
+        // A quota may be there before the node that it is for: nothing is used yet.
+        if let top = find(quota.span)?.rawValue {
+            forEachNode(from: top) { node in
+                usage.count += 1
+                usage.bytes += Int64(max(0, nodes[node].dataBytes))
+            }
         }
         rewrite(slot, path: usagePath, with: usage)
     }

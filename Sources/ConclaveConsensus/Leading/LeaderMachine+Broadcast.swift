@@ -1,0 +1,201 @@
+import ConclaveCore
+import ConclaveWire
+
+/// From the acknowledgement of NEWLEADER on: quorum-protocol 7.4.
+extension LeaderMachine {
+    // MARK: Proposals
+
+    /// Sends a proposal to all followers; its zxid is ``nextZxid``. Only after ``LeaderAction/activate(epoch:)``.
+    ///
+    /// The caller logs it as well and reports that with ``synced(through:now:)``.
+    package mutating func propose(_ proposal: Proposal, now: Instant) {
+        guard phase == .leading else { return }
+        precondition(
+            proposal.zxid == nextZxid, "proposal \(proposal.zxid) behind \(lastProposed) is not the next one")
+        lastProposed = proposal.zxid
+        outstanding.append(proposal)
+        var packet: [UInt8]?
+        for slot in learners.indices where learners[slot].takesTraffic && !learners[slot].isObserver {
+            // Encoded once, shared by all.
+            let bytes = packet ?? QuorumPacket(.proposal, zxid: proposal.zxid, data: proposal.body).bytes
+            packet = bytes
+            learners[slot].sentProposal(proposal.zxid, now: now)
+            send(bytes, to: slot)
+        }
+        sweep()
+    }
+
+    /// The own log is durable up to here: the own acknowledgement.
+    package mutating func synced(through zxid: Zxid, now: Instant) {
+        guard phase == .leading else { return }
+        count(acknowledgement: zxid, of: options.myID)
+        commitAcknowledged(now: now)
+        sweep()
+    }
+
+    // MARK: Acknowledgements
+
+    mutating func acknowledge(_ zxid: Zxid, slot: Int, now: Instant) {
+        if zxid.counter == 0 {
+            if zxid == epochStart { acknowledgeNewLeader(slot, now: now) }
+            return
+        }
+        // Nobody can have logged what was not proposed.
+        guard zxid <= lastProposed else { return }
+        learners[slot].acknowledged(zxid)
+        // What was logged before the new epoch was adopted does not count yet: after a crash the learner would stand for its
+        // old epoch, and lose against servers that never saw the proposal.
+        guard learners[slot].stage >= .acknowledged, let voter = voter(slot) else { return }
+        count(acknowledgement: zxid, of: voter)
+        commitAcknowledged(now: now)
+    }
+
+    private mutating func acknowledgeNewLeader(_ slot: Int, now: Instant) {
+        guard learners[slot].stage == .synchronising, learners[slot].newLeaderSent else { return }
+        learners[slot].stage = .acknowledged
+        learners[slot].isTakingSnapshot = false
+        learners[slot].deadline = .distantFuture
+        if let voter = voter(slot) {
+            if !newLeaderAcks.contains(voter) { newLeaderAcks.append(voter) }
+            count(acknowledgement: learners[slot].acknowledgedThrough, of: voter)
+        }
+        switch phase {
+        case .awaitingAcks: considerActivation(now: now)
+        case .leading, .retiring:
+            welcome(slot, now: now)
+            commitAcknowledged(now: now)
+        default: break
+        }
+    }
+
+    /// A log is written in order, so one number says it all.
+    private mutating func count(acknowledgement zxid: Zxid, of server: ServerID) {
+        guard let index = acknowledgements.firstIndex(where: { $0.server == server }) else {
+            acknowledgements.append(Acknowledgement(server: server, through: zxid))
+            return
+        }
+        acknowledgements[index].through = max(acknowledgements[index].through, zxid)
+    }
+
+    mutating func forgetAcknowledgement(of server: ServerID) {
+        acknowledgements.removeAll { $0.server == server }
+    }
+
+    // MARK: Activation
+
+    /// Begins to lead as soon as a quorum has this server's history.
+    mutating func considerActivation(now: Instant) {
+        guard phase == .awaitingAcks, decides({ newLeaderAcks.contains($0) }) else { return }
+        phase = .leading
+        lastProposed = epochStart
+        lastCommitted = epochStart
+        passes = 0
+        let isStaying = adoptLastSeen(now: now)
+        if isStaying { actions.append(.activate(epoch: epoch)) }
+        for slot in learners.indices where learners[slot].stage == .acknowledged { welcome(slot, now: now) }
+        if !isStaying { retire(now: now) }
+    }
+
+    /// Sends UPTODATE.
+    private mutating func welcome(_ slot: Int, now: Instant) {
+        learners[slot].stage = .serving
+        learners[slot].deadline = now.advanced(byMilliseconds: options.syncMilliseconds)
+        send(QuorumPacket(.upToDate).bytes, to: slot)
+        actions.append(.synchronised(learners[slot].link, learners[slot].serverID))
+    }
+
+    // MARK: Commits
+
+    /// Commits what a quorum has, strictly in order.
+    mutating func commitAcknowledged(now: Instant) {
+        guard phase == .leading else { return }
+        var run = CommitRun(hasObservers: learners.contains { $0.isObserver && $0.takesTraffic })
+        while let first = outstanding.first, isAcknowledged(first.zxid) {
+            _ = outstanding.popFirst()
+            history.append(first)
+            lastCommitted = first.zxid
+            if let change = pending, change.zxid == first.zxid {
+                flush(&run, now: now)
+                activate(change.configuration, proposal: first, now: now)
+                guard phase == .leading else { return }
+            } else {
+                run.add(first)
+            }
+        }
+        flush(&run, now: now)
+        if outstanding.isEmpty, nextZxid == nil { stepDown("the zxids of epoch \(epoch) are used up") }
+    }
+
+    private func isAcknowledged(_ zxid: Zxid) -> Bool {
+        func has(_ server: ServerID) -> Bool {
+            acknowledgements.contains { $0.server == server && $0.through >= zxid }
+        }
+        guard configuration.isQuorum(has) else { return false }
+        guard let pending, zxid >= pending.zxid else { return true }
+        return pending.configuration.isQuorum(has)
+    }
+
+    private mutating func flush(_ run: inout CommitRun, now: Instant) {
+        guard let last = run.last else { return }
+        for slot in learners.indices where learners[slot].takesTraffic {
+            send(learners[slot].isObserver ? run.informs.bytes : run.commits.bytes, to: slot)
+        }
+        actions.append(.commit(through: last))
+        answerSyncs()
+        run = CommitRun(hasObservers: run.hasObservers)
+    }
+
+    // MARK: Requests of learners
+
+    mutating func forward(_ request: ForwardedRequest, _ identities: [Identity], slot: Int) {
+        // The learner is about to leave a leader that retires, and its clients will ask again.
+        guard phase == .leading else { return }
+        guard request.operation == .sync else {
+            actions.append(.forwarded(learners[slot].link, request, identities))
+            return
+        }
+        if outstanding.isEmpty {
+            send(Self.syncAnswer, to: slot)
+        } else if let last = learners[slot].syncs.last, last.zxid == lastProposed {
+            _ = learners[slot].syncs.popLast()
+            learners[slot].syncs.append(.init(zxid: last.zxid, count: last.count + 1))
+        } else {
+            learners[slot].syncs.append(.init(zxid: lastProposed, count: 1))
+        }
+    }
+
+    private static let syncAnswer = QuorumPacket(.sync, zxid: .zero).bytes
+
+    /// Answers what waited for a transaction that is committed now, behind its COMMIT.
+    mutating func answerSyncs() {
+        for slot in learners.indices {
+            while let first = learners[slot].syncs.first, first.zxid <= lastCommitted {
+                _ = learners[slot].syncs.popFirst()
+                for _ in 0..<first.count { send(Self.syncAnswer, to: slot) }
+            }
+        }
+    }
+
+    /// Whether a client's session is alive and belongs to the learner now.
+    package mutating func answer(_ answer: RevalidationAnswer, on link: LinkID, now: Instant) {
+        guard phase != .steppedDown, let slot = slots[link], learners[slot].stage == .serving else { return }
+        send(QuorumPacket(.revalidate, data: answer.data).bytes, to: slot)
+        sweep()
+    }
+}
+
+/// Commits that go out together.
+private struct CommitRun {
+    let hasObservers: Bool
+    var commits = ByteWriter()
+    var informs = ByteWriter()
+    var last: Zxid?
+
+    init(hasObservers: Bool) { self.hasObservers = hasObservers }
+
+    mutating func add(_ proposal: Proposal) {
+        last = proposal.zxid
+        QuorumPacket.encode(.commit, zxid: proposal.zxid, into: &commits)
+        if hasObservers { QuorumPacket.encode(.inform, zxid: proposal.zxid, data: proposal.body, into: &informs) }
+    }
+}

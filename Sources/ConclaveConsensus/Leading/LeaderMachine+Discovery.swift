@@ -1,0 +1,106 @@
+import ConclaveCore
+import ConclaveWire
+
+/// Agreeing on the epoch: quorum-protocol 7.1.
+extension LeaderMachine {
+    /// FOLLOWERINFO or OBSERVERINFO: the first packet of a learner.
+    mutating func introduce(_ info: LearnerInfo, _ packet: QuorumPacket, slot: Int, now: Instant) {
+        let isObserver = packet.kind == .observerInfo
+        var server = info.serverID ?? ServerID(rawValue: -1)
+        if info.serverID == nil {
+            anonymousSerial -= 1
+            server = ServerID(rawValue: anonymousSerial)
+        } else if server == options.myID {
+            return drop(slot, .isMyself)
+        } else if info.configurationVersion > configuration.version {
+            return drop(slot, .configurationIsNewer(info.configurationVersion))
+        }
+        let accepted = Int64(packet.zxid.rawValue >> 32)
+        if phase == .gatheringEpochs, accepted >= Self.lastEpoch { return drop(slot, .epochIsUsedUp(accepted)) }
+        for other in learners.indices
+        where other != slot && learners[other].stage > .connected && learners[other].serverID == server {
+            drop(other, .replaced)
+        }
+        learners[slot].serverID = server
+        learners[slot].isObserver = isObserver
+        learners[slot].knowsEpochs = info.protocolVersion >= LearnerInfo.protocolVersion
+        learners[slot].lastZxid = packet.zxid
+        learners[slot].stage = .introduced
+        // How long it takes until the epoch is ready is not the learner's fault.
+        learners[slot].deadline = .distantFuture
+        guard phase == .gatheringEpochs else { return inform(slot, now: now) }
+        epoch = max(epoch, accepted + 1)
+        if let voter = voter(slot), !reported.contains(voter) { reported.append(voter) }
+        chooseEpoch(now: now)
+    }
+
+    /// Fixes the epoch as soon as a quorum has reported; it is above everything any of them has promised.
+    mutating func chooseEpoch(now: Instant) {
+        guard phase == .gatheringEpochs, decides({ reported.contains($0) }) else { return }
+        phase = .savingAcceptedEpoch
+        actions.append(.saveAcceptedEpoch(epoch))
+    }
+
+    /// The promise not to follow an earlier epoch is durable.
+    package mutating func savedAcceptedEpoch(now: Instant) {
+        guard phase == .savingAcceptedEpoch else { return }
+        phase = .awaitingEpochAcks
+        phaseDeadline = now.advanced(byMilliseconds: options.initMilliseconds)
+        epochAcks = [options.myID]
+        if options.reconfigEnabled, configuration.version == 0, pending == nil {
+            // From its first leader on, an ensemble's configuration takes precedence over any that was never in force.
+            pending = PendingConfiguration(
+                configuration: configuration.with(version: epochStart.rawValue), zxid: .zero)
+        }
+        for slot in learners.indices where learners[slot].stage == .introduced { inform(slot, now: now) }
+        considerEpochAcks(now: now)
+        sweep()
+    }
+
+    /// Sends LEADERINFO once there is an epoch to tell.
+    private mutating func inform(_ slot: Int, now: Instant) {
+        guard phase != .gatheringEpochs, phase != .savingAcceptedEpoch else { return }
+        guard learners[slot].knowsEpochs else {
+            // Its first packet said all that there is to know.
+            let zxid = learners[slot].lastZxid
+            return acknowledgeEpoch(
+                AckEpoch(currentEpoch: zxid.rawValue >> 32), lastZxid: zxid, slot: slot, now: now)
+        }
+        learners[slot].stage = .informed
+        learners[slot].deadline = now.advanced(byMilliseconds: options.initMilliseconds)
+        send(QuorumPacket(.leaderInfo, zxid: epochStart, data: LeaderInfo().data).bytes, to: slot)
+    }
+
+    /// ACKEPOCH: what the learner has.
+    mutating func acknowledgeEpoch(_ ack: AckEpoch, lastZxid: Zxid, slot: Int, now: Instant) {
+        let isOpen = phase == .awaitingEpochAcks
+        if isOpen, let current = ack.currentEpoch {
+            guard (current, lastZxid) <= (ownCurrentEpoch, ownLastZxid) else {
+                return drop(slot, .historyIsNewer(epoch: current, lastZxid))
+            }
+            // A learner that has nothing to show does not support anybody's history.
+            if lastZxid.rawValue != -1, let voter = voter(slot), !epochAcks.contains(voter) { epochAcks.append(voter) }
+        }
+        learners[slot].lastZxid = lastZxid
+        learners[slot].stage = .epochAcknowledged
+        learners[slot].deadline = .distantFuture
+        if isOpen { considerEpochAcks(now: now) } else if phase != .savingCurrentEpoch { synchronise(slot, now: now) }
+    }
+
+    private mutating func considerEpochAcks(now: Instant) {
+        guard phase == .awaitingEpochAcks, decides({ epochAcks.contains($0) }) else { return }
+        phase = .savingCurrentEpoch
+        actions.append(.saveCurrentEpoch(epoch))
+    }
+
+    /// The own history is the epoch's from now on, and that is durable.
+    package mutating func savedCurrentEpoch(now: Instant) {
+        guard phase == .savingCurrentEpoch else { return }
+        phase = .awaitingAcks
+        phaseDeadline = now.advanced(byMilliseconds: options.initMilliseconds)
+        newLeaderAcks = [options.myID]
+        for slot in learners.indices where learners[slot].stage == .epochAcknowledged { synchronise(slot, now: now) }
+        considerActivation(now: now)
+        sweep()
+    }
+}

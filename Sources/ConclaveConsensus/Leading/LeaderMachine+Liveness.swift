@@ -1,0 +1,103 @@
+import ConclaveCore
+import ConclaveWire
+
+/// Who is alive: quorum-protocol 7.5.
+extension LeaderMachine {
+    /// Time has passed. To be called at least at ``nextDeadline``; more often does no harm.
+    package mutating func tick(now: Instant) {
+        guard phase != .steppedDown else { return }
+        if phase < .leading, now >= phaseDeadline { return stepDown(tooLate) }
+        guard now >= nextPass else { return }
+        // After a pause one pass is enough.
+        nextPass = now.advanced(byMilliseconds: max(1, options.tickMilliseconds / 2))
+        passes &+= 1
+        dropSilent(now: now)
+        if phase == .leading || phase == .retiring { pingAll(now: now) }
+        sweep()
+        checkQuorum(now: now)
+    }
+
+    /// A voter that elected this server looks for a leader again, as a notification of it shows.
+    ///
+    /// While epochs are still gathered that means it may never come; see
+    /// ``EnsembleOptions/maximumWaitForEpochMilliseconds``.
+    package mutating func voterIsLooking(_ server: ServerID, now: Instant) {
+        guard phase == .gatheringEpochs, server != options.myID, configuration.isVoter(server) else { return }
+        if !lookingVoters.contains(server) { lookingVoters.append(server) }
+        considerGivingUp(now: now)
+    }
+
+    private mutating func considerGivingUp(now: Instant) {
+        let limit = options.maximumWaitForEpochMilliseconds
+        guard phase == .gatheringEpochs, limit >= 0, now.milliseconds(since: started) >= limit else { return }
+        if let server = lookingVoters.min() { stepDown("server \(server) looks for a leader again") }
+    }
+
+    private var tooLate: String {
+        let missing =
+            switch phase {
+            case .gatheringEpochs: "no quorum has come"
+            case .savingAcceptedEpoch, .savingCurrentEpoch: "the epoch was not stored"
+            case .awaitingEpochAcks: "no quorum has acknowledged epoch \(epoch)"
+            default: "no quorum has taken over the history"
+            }
+        return "\(missing) within \(options.initMilliseconds) ms"
+    }
+
+    /// Ends connections on which nothing was heard for too long, or whose acknowledgements stay away.
+    private mutating func dropSilent(now: Instant) {
+        for slot in learners.indices where learners[slot].stage != .closed {
+            if now > learners[slot].deadline {
+                let limit =
+                    learners[slot].stage == .serving ? options.syncMilliseconds : options.initMilliseconds
+                drop(slot, .silent(milliseconds: limit))
+            } else if let oldest = learners[slot].oldestUnacknowledged,
+                now.milliseconds(since: oldest.sent) >= options.syncMilliseconds
+            {
+                drop(slot, .slow(oldest.zxid))
+            }
+        }
+    }
+
+    private mutating func pingAll(now: Instant) {
+        let ping = QuorumPacket(.ping, zxid: lastProposed).bytes
+        for slot in learners.indices where learners[slot].isStreaming { send(ping, to: slot) }
+    }
+
+    /// Steps down if too few are left.
+    private mutating func checkQuorum(now: Instant) {
+        considerGivingUp(now: now)
+        switch phase {
+        case .gatheringEpochs, .savingAcceptedEpoch, .steppedDown: return
+        case .awaitingEpochAcks, .savingCurrentEpoch, .awaitingAcks:
+            // A quorum was here and is not any more. It may come back at once; if not, waiting for the end of the phase only
+            // keeps the others from finding a leader.
+            guard !isConnectedToQuorum else {
+                quorumMissingSince = nil
+                return
+            }
+            let since = quorumMissingSince ?? now
+            quorumMissingSince = since
+            if now.milliseconds(since: since) >= options.tickMilliseconds / 2 {
+                stepDown("the quorum left while it caught up")
+            }
+        case .leading:
+            // Every second pass is a tick.
+            if passes.isMultiple(of: 2), !isConnectedToQuorum { stepDown("too few followers are left") }
+        case .retiring:
+            if !isConnectedToQuorum || now.milliseconds(since: retiredAt) >= options.syncMilliseconds {
+                stepDown("another server leads under the new configuration")
+            }
+        }
+    }
+
+    /// Whether voters with a connection that is alive, and this server, decide.
+    private var isConnectedToQuorum: Bool {
+        decides { server in
+            server == options.myID
+                || learners.contains {
+                    $0.serverID == server && !$0.isObserver && $0.stage > .connected && $0.stage < .closed
+                }
+        }
+    }
+}

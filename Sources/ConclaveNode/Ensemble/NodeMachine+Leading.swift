@@ -1,0 +1,135 @@
+import ConclaveConsensus
+import ConclaveCore
+import ConclaveTree
+import ConclaveWire
+
+/// The quorum port, seen from the leader.
+extension NodeMachine {
+    /// Another server has connected to the quorum port.
+    package mutating func learnerAccepted(_ link: LinkID, now: Instant, wall: WallTime) {
+        if leader != nil {
+            learnerLinks.append(link)
+            leader?.learnerConnected(link, now: now)
+        } else if phase == .looking || phase == .settling, early.count < Self.earlyLinkLimit {
+            // Others may know sooner than this server that it leads.
+            early.append((link, []))
+        } else {
+            actions.append(.closeQuorum(link, "this server does not lead"))
+        }
+        turn(now: now, wall: wall)
+    }
+
+    /// Bytes on a connection of the quorum port, in either role.
+    package mutating func quorumReceived(_ bytes: Span<UInt8>, on link: LinkID, now: Instant, wall: WallTime) {
+        if leader != nil {
+            leader?.received(bytes, on: link, now: now)
+        } else if link == learnerLink {
+            learner?.received(bytes, now: now)
+        } else if let index = early.firstIndex(where: { $0.link == link }) {
+            for position in bytes.indices { early[index].bytes.append(bytes[position]) }
+            if early[index].bytes.count > Self.earlyByteLimit {
+                early.remove(at: index)
+                actions.append(.closeQuorum(link, "too much before the election has ended"))
+            }
+        }
+        turn(now: now, wall: wall)
+    }
+
+    package mutating func quorumClosed(_ link: LinkID, now: Instant, wall: WallTime) {
+        early.removeAll { $0.link == link }
+        learnerLinks.removeAll { $0 == link }
+        leader?.learnerClosed(link, now: now)
+        if link == learnerLink {
+            learnerLink = nil
+            learner?.closed(now: now)
+        }
+        turn(now: now, wall: wall)
+    }
+
+    /// What was sent on the connection has left.
+    package mutating func quorumDrained(_ link: LinkID, now: Instant, wall: WallTime) {
+        leader?.drained(link, now: now)
+        turn(now: now, wall: wall)
+    }
+
+    /// A snapshot exact at a zxid is at hand for a learner; it is to be streamed behind what ``takeActions()`` sends now.
+    package mutating func snapshotReady(_ link: LinkID, zxid: Zxid, now: Instant, wall: WallTime) {
+        leader?.snapshotReady(link, zxid: zxid, now: now)
+        turn(now: now, wall: wall)
+    }
+
+    package mutating func snapshotSent(_ link: LinkID, now: Instant, wall: WallTime) {
+        leader?.snapshotSent(link, now: now)
+        turn(now: now, wall: wall)
+    }
+
+    package mutating func historyRead(_ link: LinkID, proposals: [Proposal]?, now: Instant, wall: WallTime) {
+        leader?.historyRead(link, proposals: proposals, now: now)
+        turn(now: now, wall: wall)
+    }
+
+    /// The turn of a leader.
+    /// - Returns: whether something was done.
+    mutating func lead(now: Instant, wall: WallTime) -> Bool {
+        let actions = leader?.takeActions() ?? []
+        for action in actions {
+            guard leader != nil else { return true }
+            perform(action, now: now, wall: wall)
+        }
+        guard leader != nil else { return true }
+        let proposed = server.takeProposals()
+        for transaction in proposed {
+            guard let next = leader?.nextZxid, next == transaction.header.zxid else {
+                leave("the numbers of epoch \(currentEpoch) are used up", now: now, wall: wall)
+                return true
+            }
+            let proposal = Proposal(transaction)
+            log(proposal)
+            leader?.propose(proposal, now: now)
+        }
+        return !actions.isEmpty || !proposed.isEmpty
+    }
+
+    private mutating func perform(_ action: LeaderAction, now: Instant, wall: WallTime) {
+        switch action {
+        case .send(let link, let bytes): actions.append(.sendQuorum(link, bytes))
+        case .close(let link, let end):
+            learnerLinks.removeAll { $0 == link }
+            actions.append(.closeQuorum(link, "\(end)"))
+        case .saveAcceptedEpoch(let epoch): order(.saveAcceptedEpoch(epoch))
+        case .saveCurrentEpoch(let epoch): order(.saveCurrentEpoch(epoch))
+        case .adopt(let configuration, let leaderID):
+            adopt(configuration, now: now)
+            if leaderID != options.myID { leave("server \(leaderID) leads now", now: now, wall: wall) }
+        case .activate(let epoch): activate(epoch, now: now, wall: wall)
+        case .commit(let zxid):
+            committedThrough = max(committedThrough, zxid)
+            applyCommitted(now: now, wall: wall)
+        case .needSnapshot(let link): actions.append(.needSnapshot(link))
+        case .needHistory(let link, let after, let through, let isFirst):
+            actions.append(.needHistory(link, after: after, through: through, isFirst: isFirst))
+        case .forwarded(let link, let request, let identities):
+            server.forwarded(
+                request, identities: identities, from: .learner(link.rawValue), now: now, wall: wall)
+        case .revalidate(let link, let session, _):
+            let isValid = server.revalidate(session, at: .learner(link.rawValue), now: now, wall: wall)
+            leader?.answer(RevalidationAnswer(session: session, isValid: isValid), on: link, now: now)
+        case .touched(_, let touches):
+            server.touched(touches.map { ($0.session, $0.timeoutMilliseconds) }, now: now)
+        case .synchronised(_, let id): note(.info, "server \(id) is up to date")
+        case .stepDown(let reason): leave("leads no longer: " + reason, now: now, wall: wall)
+        case .note(let event): actions.append(.note(event))
+        }
+    }
+
+    private mutating func activate(_ epoch: Int64, now: Instant, wall: WallTime) {
+        let start = Zxid(rawValue: epoch << 32)
+        lastLogged = max(lastLogged, start)
+        syncedThrough = max(syncedThrough, start)
+        committedThrough = max(committedThrough, start)
+        elector.updateVote(peerEpoch: epoch, now: now)
+        server.startServing(as: .leader, epochStart: start, now: now, wall: wall)
+        note(.info, "leads epoch \(epoch)")
+        actions.append(.roleChanged(.leader))
+    }
+}

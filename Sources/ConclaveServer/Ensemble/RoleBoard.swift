@@ -1,0 +1,48 @@
+import ConclaveNode
+import Synchronization
+
+/// Which role a server has, for everybody who asks from outside its loop.
+final class RoleBoard: Sendable {
+    private struct State {
+        var role = ServingRole.none
+        var waiters: [CheckedContinuation<Void, Never>] = []
+        var hasEnded = false
+    }
+
+    private let state = Mutex(State())
+
+    var role: ServingRole { state.withLock(\.role) }
+
+    func set(_ role: ServingRole) {
+        let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            state.role = role
+            guard role != .none else { return [] }
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// The server has ended: nobody needs to wait any longer.
+    func end() {
+        let waiters = state.withLock { state in
+            state.role = .none
+            state.hasEnded = true
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Returns when the server serves clients, or has ended.
+    func untilServing() async {
+        await withCheckedContinuation { waiter in
+            let isKnown = state.withLock { state in
+                if state.role != .none || state.hasEnded { return true }
+                state.waiters.append(waiter)
+                return false
+            }
+            if isKnown { waiter.resume() }
+        }
+    }
+}

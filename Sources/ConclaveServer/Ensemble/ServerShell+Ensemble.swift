@@ -1,0 +1,168 @@
+import ConclaveConsensus
+import ConclaveCore
+import ConclaveNode
+import ConclaveStorage
+import ConclaveSystem
+import ConclaveTransport
+import ConclaveTree
+import ConclaveWire
+
+/// A server of an ensemble: what its node machine asks for.
+extension ServerShell {
+    /// Hands on what the client side has for the others, and performs what comes out.
+    func turnNode() {
+        node?.turn(now: loop.now, wall: SystemClock.wallTime())
+        while let actions = node?.takeActions(), !actions.isEmpty {
+            for action in actions { perform(action) }
+        }
+    }
+
+    private func perform(_ action: NodeAction) {
+        switch action {
+        case .dialElection(let server, let addresses):
+            peers?.dial(addresses.map { ($0.host, $0.port) }, for: .election) { [weak self] link in
+                self?.electionDialled(server, link)
+            }
+        case .sendElection(let link, let bytes), .sendQuorum(let link, let bytes): peers?.send(bytes, on: link)
+        case .closeElection(let link): peers?.close(link)
+        case .closeQuorum(let link, let reason):
+            note(.debug, "closing \(link): \(reason)")
+            snapshotWaiters.removeAll { $0 == link }
+            snapshotReaders.removeAll { $0 == link }
+            peers?.close(link)
+        case .dialLeader(let addresses):
+            peers?.dial(addresses.map { ($0.host, $0.quorumPort) }, for: .quorum) { [weak self] link in
+                self?.leaderDialled(link)
+            }
+        case .needSnapshot(let link):
+            snapshotWaiters.append(link)
+            serveSnapshotWaiters()
+        case .needHistory(let link, _, _, _):
+            // The logs are not read for learners: they get a snapshot.
+            node?.historyRead(link, proposals: nil, now: loop.now, wall: SystemClock.wallTime())
+        case .order(let order): orders.append(order)
+        case .adopt, .announced: break
+        case .roleChanged(let role): roleChanged(role)
+        case .note(let event): note(event.level, event.message)
+        }
+    }
+
+    private func roleChanged(_ role: ServingRole) {
+        note(.debug, "role: \(role)")
+        onRole?(role)
+    }
+
+    private func electionDialled(_ server: ServerID, _ link: LinkID?) {
+        let (now, wall) = (loop.now, SystemClock.wallTime())
+        if let link {
+            node?.electionDialled(server, link: link, now: now, wall: wall)
+        } else {
+            node?.electionDialFailed(server, now: now, wall: wall)
+        }
+    }
+
+    private func leaderDialled(_ link: LinkID?) {
+        let (now, wall) = (loop.now, SystemClock.wallTime())
+        if let link {
+            node?.leaderDialled(link, now: now, wall: wall)
+        } else {
+            node?.leaderDialFailed(now: now, wall: wall)
+        }
+    }
+
+    // MARK: Storage
+
+    /// Gives the storage thread the next order; consecutive appends go together, so that one sync serves them all.
+    func sendOrders() {
+        guard !isSyncing, let worker else { return }
+        guard let first = orders.first else { return }
+        isSyncing = true
+        guard case .append = first else { return perform(orders.popFirst() ?? first, worker) }
+        var batch = LogBatch()
+        while batch.count < configuration.maximumBatchSize, case .append(let proposal)? = orders.first {
+            batch.append(encoded: proposal.body[...], zxid: proposal.zxid)
+            _ = orders.popFirst()
+        }
+        appendsUnderWay = batch.count
+        worker.send(.append(batch))
+    }
+
+    private func perform(_ order: StorageOrder, _ worker: StorageWorker) {
+        switch order {
+        case .append: preconditionFailure("appends are sent in batches")
+        case .saveAcceptedEpoch(let epoch): worker.send(.saveAcceptedEpoch(epoch))
+        case .saveCurrentEpoch(let epoch): worker.send(.saveCurrentEpoch(epoch))
+        case .truncate(let zxid):
+            abandonSnapshot()
+            worker.send(.reload(cuttingTo: zxid, options: machine.tree.options))
+        case .reload:
+            abandonSnapshot()
+            worker.send(.reload(cuttingTo: nil, options: machine.tree.options))
+        case .replaceHistory:
+            abandonSnapshot()
+            isReplacingHistory = true
+            beginSnapshot()
+        }
+    }
+
+    func nodeSynced(_ receipt: DurableReceipt) {
+        let count = appendsUnderWay
+        appendsUnderWay = 0
+        node?.synced(receipt, count: count, now: loop.now, wall: SystemClock.wallTime())
+    }
+
+    func reportToNode(_ report: StorageWorker.Report) {
+        isSyncing = false
+        let (now, wall) = (loop.now, SystemClock.wallTime())
+        switch report {
+        case .acceptedEpochSaved(let epoch): node?.acceptedEpochSaved(epoch, now: now, wall: wall)
+        case .currentEpochSaved(let epoch): node?.currentEpochSaved(epoch, now: now, wall: wall)
+        case .reloaded(let tree, let warnings):
+            for warning in warnings { note(.warning, warning) }
+            node?.reloaded(tree, now: now, wall: wall)
+        case .snapshotInstalled:
+            isSnapshotReportDue = false
+            isReplacingHistory = false
+            snapshot = nil
+            node?.historyReplaced(now: now, wall: wall)
+            serveSnapshotWaiters()
+        case .synced, .snapshotWritten, .snapshotUnchecked, .snapshotFinished, .purged, .failed, .stopped: break
+        }
+    }
+}
+
+extension ServerShell: PeerNetworkDelegate {
+    func peerAccepted(_ link: LinkID, on port: PeerPort) {
+        let (now, wall) = (loop.now, SystemClock.wallTime())
+        switch port {
+        case .election: node?.electionAccepted(link, now: now, wall: wall)
+        case .quorum: node?.learnerAccepted(link, now: now, wall: wall)
+        }
+    }
+
+    func peerReceived(_ bytes: Span<UInt8>, on link: LinkID, _ port: PeerPort) {
+        let (now, wall) = (loop.now, SystemClock.wallTime())
+        switch port {
+        case .election: node?.electionReceived(bytes, on: link, now: now, wall: wall)
+        case .quorum: node?.quorumReceived(bytes, on: link, now: now, wall: wall)
+        }
+    }
+
+    func peerDrained(_ link: LinkID, _ port: PeerPort) {
+        guard port == .quorum else { return }
+        node?.quorumDrained(link, now: loop.now, wall: SystemClock.wallTime())
+    }
+
+    func peerClosed(_ link: LinkID, _ port: PeerPort) {
+        let (now, wall) = (loop.now, SystemClock.wallTime())
+        switch port {
+        case .election: node?.electionClosed(link, now: now, wall: wall)
+        case .quorum:
+            snapshotWaiters.removeAll { $0 == link }
+            snapshotReaders.removeAll { $0 == link }
+            node?.quorumClosed(link, now: now, wall: wall)
+        }
+    }
+
+    func peerNote(_ level: LogEvent.Level, _ message: String) { note(level, message) }
+}

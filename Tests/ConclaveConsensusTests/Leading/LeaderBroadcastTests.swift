@@ -1,0 +1,341 @@
+import ConclaveCore
+import ConclaveWire
+import Testing
+
+@testable import ConclaveConsensus
+
+/// Activation, proposals, commits, syncs and requests: quorum-protocol 7.4.
+struct LeaderBroadcastTests {
+    @Test("The leader is active when a quorum has acknowledged NEWLEADER, and not before")
+    func activation() throws {
+        var leader = try LeaderHarness(voters: [1, 2, 3, 4, 5])
+        let links = ([2, 3, 4] as [Int64]).map { leader.introduce($0) }
+        for link in links { leader.ackEpoch(link, current: 0, last: .zero) }
+        for link in links { _ = leader.packets(link) }
+        _ = leader.actions()
+        leader.ack(links[0], zxid(1, 0))
+        #expect(leader.actions() == [])
+        #expect(leader.sent(links[0]) == [])
+        leader.ack(links[1], zxid(1, 0))
+        #expect(
+            leader.actions() == [
+                .activate(epoch: 1), .synchronised(links[0], server(2)), .synchronised(links[1], server(3)),
+            ])
+        #expect(leader.sent(links[0]) == [.upToDate])
+        #expect(leader.sent(links[1]) == [.upToDate])
+        #expect(leader.sent(links[2]) == [])
+        #expect(leader.machine.lastCommitted == zxid(1, 0))
+        #expect(leader.machine.nextZxid == zxid(1, 1))
+        leader.ack(links[2], zxid(1, 0))
+        #expect(leader.actions() == [.synchronised(links[2], server(4))])
+        #expect(leader.sent(links[2]) == [.upToDate])
+    }
+
+    @Test("Observers do not count, neither by their own word nor as voters that came as observers")
+    func observersDoNotCount() throws {
+        var leader = try LeaderHarness(observers: [4])
+        leader.savesAtOnce = true
+        let four = leader.introduce(4, observer: true)
+        let two = leader.introduce(2)
+        leader.ackEpoch(four, current: 0, last: .zero)
+        leader.ackEpoch(two, current: 0, last: .zero)
+        leader.ack(four, zxid(1, 0))
+        #expect(leader.machine.phase == .awaitingAcks)
+        leader.ack(two, zxid(1, 0))
+        #expect(leader.machine.phase == .leading)
+        _ = leader.actions()
+        leader.propose()
+        leader.synced(zxid(1, 1))
+        leader.ack(four, zxid(1, 1))
+        #expect(leader.actions() == [])
+    }
+
+    @Test("NEWLEADER acknowledged for another epoch counts for nothing")
+    func foreignAcknowledgement() throws {
+        var leader = try LeaderHarness()
+        let two = leader.join(2)
+        leader.ack(two, zxid(2, 0))
+        leader.ack(two, .zero)
+        #expect(leader.machine.phase == .awaitingAcks)
+    }
+
+    @Test("A proposal goes to all followers in the same bytes, to no observer")
+    func proposals() throws {
+        var leader = try LeaderHarness(observers: [4])
+        let observer = leader.introduce(4, observer: true)
+        let links = leader.lead(with: [2, 3])
+        leader.ackEpoch(observer, current: 0, last: .zero)
+        leader.ack(observer, zxid(1, 0))
+        _ = leader.packets(observer)
+        leader.propose(data: [1, 2, 3])
+        let expected = QuorumPacket(.proposal, zxid: zxid(1, 1), data: proposal(1, 1, data: [1, 2, 3]).body)
+        #expect(leader.packets(links[0]) == [expected])
+        #expect(leader.packets(links[1]) == [expected])
+        #expect(leader.packets(observer) == [])
+    }
+
+    @Test("A commit needs a quorum; the own acknowledgement is the own log's receipt, in any order")
+    func commits() throws {
+        for ownFirst in [true, false] {
+            var leader = try LeaderHarness()
+            let links = leader.lead(with: [2, 3])
+            leader.propose()
+            _ = leader.packets(links[0])
+            if ownFirst { leader.synced(zxid(1, 1)) } else { leader.ack(links[0], zxid(1, 1)) }
+            #expect(leader.actions() == [])
+            if ownFirst { leader.ack(links[1], zxid(1, 1)) } else { leader.synced(zxid(1, 1)) }
+            #expect(leader.actions() == [.commit(through: zxid(1, 1))])
+            #expect(leader.sent(links[0]) == [Sent(.commit, zxid(1, 1))])
+        }
+    }
+
+    @Test("Followers alone may be a quorum, before the own log is durable")
+    func withoutOwn() throws {
+        var leader = try LeaderHarness()
+        let links = leader.lead(with: [2, 3])
+        leader.propose()
+        for link in links { leader.ack(link, zxid(1, 1)) }
+        #expect(leader.actions() == [.commit(through: zxid(1, 1))])
+    }
+
+    @Test("Observers are informed of what is committed, with the proposal's bytes")
+    func informs() throws {
+        var leader = try LeaderHarness(observers: [4])
+        let links = leader.lead(with: [2])
+        let observer = leader.join(4, observer: true)
+        leader.ack(observer, zxid(1, 0))
+        _ = leader.packets(observer)
+        leader.propose(count: 2)
+        leader.synced(zxid(1, 2))
+        leader.ack(links[0], zxid(1, 2))
+        #expect(
+            leader.packets(observer) == [
+                QuorumPacket(.inform, zxid: zxid(1, 1), data: proposal(1, 1).body),
+                QuorumPacket(.inform, zxid: zxid(1, 2), data: proposal(1, 2).body),
+            ])
+    }
+
+    @Test("Commits are strictly in order; an acknowledgement covers everything before it")
+    func inOrder() throws {
+        var leader = try LeaderHarness()
+        let links = leader.lead(with: [2, 3])
+        leader.propose(count: 4)
+        _ = leader.packets(links[0])
+        leader.synced(zxid(1, 2))
+        leader.ack(links[0], zxid(1, 3))
+        #expect(leader.actions() == [.commit(through: zxid(1, 2))])
+        #expect(leader.sent(links[0]) == [Sent(.commit, zxid(1, 1)), Sent(.commit, zxid(1, 2))])
+        leader.ack(links[1], zxid(1, 4))
+        #expect(leader.actions() == [.commit(through: zxid(1, 3))])
+        leader.synced(zxid(1, 4))
+        #expect(leader.actions() == [.commit(through: zxid(1, 4))])
+        #expect(leader.machine.outstandingCount == 0)
+    }
+
+    @Test("Acknowledgements of the past, of the future and of nothing are ignored")
+    func strangeAcknowledgements() throws {
+        var leader = try LeaderHarness()
+        let links = leader.lead(with: [2])
+        leader.propose(count: 2)
+        leader.synced(zxid(1, 2))
+        for zxid in [zxid(1, 3), zxid(2, 1), Zxid(rawValue: .max), zxid(0, 7), zxid(1, 0), Zxid(rawValue: .min)] {
+            leader.ack(links[0], zxid)
+        }
+        #expect(leader.actions() == [])
+        leader.ack(links[0], zxid(1, 1))
+        leader.ack(links[0], zxid(1, 1))
+        #expect(leader.actions() == [.commit(through: zxid(1, 1))])
+    }
+
+    @Test("What was logged before NEWLEADER was acknowledged counts only from then on")
+    func loggedBeforeEpoch() throws {
+        var leader = try LeaderHarness(voters: [1, 2, 3, 4, 5])
+        let links = leader.lead(with: [2, 3])
+        let four = leader.join(4)
+        leader.propose()
+        leader.synced(zxid(1, 1))
+        leader.ack(links[0], zxid(1, 1))
+        leader.ack(four, zxid(1, 1))
+        #expect(leader.actions() == [])
+        leader.ack(four, zxid(1, 0))
+        #expect(
+            leader.actions() == [.synchronised(LinkID(rawValue: 3), server(4)), .commit(through: zxid(1, 1))])
+    }
+
+    @Test("A follower that comes back has to acknowledge again what it may have cut off")
+    func comesBack() throws {
+        var leader = try LeaderHarness(voters: [1, 2, 3, 4, 5])
+        let links = leader.lead(with: [2, 3])
+        leader.propose()
+        leader.synced(zxid(1, 1))
+        leader.ack(links[0], zxid(1, 1))
+        leader.close(links[0])
+        let again = leader.join(2, acceptedEpoch: 1, current: 1, last: zxid(1, 1))
+        #expect(
+            leader.sent(again).dropFirst()
+                == [Sent(.truncate, .zero), Sent(.proposal, zxid(1, 1)), .newLeader(1)])
+        leader.ack(links[1], zxid(1, 1))
+        #expect(!leader.actions().contains(.commit(through: zxid(1, 1))))
+        leader.ack(again, zxid(1, 0))
+        leader.ack(again, zxid(1, 1))
+        #expect(leader.actions().last == .commit(through: zxid(1, 1)))
+    }
+
+    @Test("What a follower acknowledged counts after it has gone")
+    func goneAfterwards() throws {
+        var leader = try LeaderHarness()
+        let links = leader.lead(with: [2, 3])
+        leader.propose()
+        leader.ack(links[0], zxid(1, 1))
+        leader.close(links[0])
+        leader.synced(zxid(1, 1))
+        #expect(leader.actions() == [.commit(through: zxid(1, 1))])
+    }
+
+    @Test("The last zxid of an epoch is proposed and committed; then the leader steps down")
+    func lastZxid() throws {
+        var leader = try LeaderHarness(voters: [1])
+        _ = leader.actions()
+        leader.machine.lastProposed = zxid(1, UInt32.max - 3)
+        leader.propose(count: 5)
+        #expect(leader.machine.nextZxid == nil)
+        leader.synced(zxid(1, UInt32.max - 1))
+        #expect(
+            leader.actions() == [
+                .commit(through: zxid(1, UInt32.max - 1)), .stepDown(reason: "the zxids of epoch 1 are used up"),
+            ])
+    }
+
+    // MARK: Syncs
+
+    @Test("A sync is answered at once if nothing is under way")
+    func syncAtOnce() throws {
+        var leader = try LeaderHarness()
+        let links = leader.lead(with: [2, 3])
+        leader.sync(links[0])
+        #expect(leader.packets(links[0]) == [QuorumPacket(.sync, zxid: .zero)])
+        #expect(leader.packets(links[1]) == [])
+        #expect(leader.actions() == [])
+    }
+
+    @Test("A sync waits for the newest proposal under way, and comes behind its commit")
+    func syncWaits() throws {
+        var leader = try LeaderHarness()
+        let links = leader.lead(with: [2, 3])
+        leader.propose(count: 2)
+        leader.sync(links[0])
+        leader.sync(links[0])
+        leader.propose()
+        leader.sync(links[0])
+        _ = leader.packets(links[0])
+        leader.synced(zxid(1, 3))
+        leader.ack(links[1], zxid(1, 1))
+        #expect(leader.sent(links[0]) == [Sent(.commit, zxid(1, 1))])
+        leader.ack(links[1], zxid(1, 2))
+        #expect(
+            leader.sent(links[0]) == [Sent(.commit, zxid(1, 2)), Sent(.sync, .zero), Sent(.sync, .zero)])
+        leader.ack(links[1], zxid(1, 3))
+        #expect(leader.sent(links[0]) == [Sent(.commit, zxid(1, 3)), Sent(.sync, .zero)])
+    }
+
+    // MARK: Requests
+
+    @Test("Requests are handed on with the client's identities")
+    func requests() throws {
+        var leader = try LeaderHarness()
+        let links = leader.lead(with: [2])
+        let request = ForwardedRequest(
+            session: SessionID(rawValue: 5), cxid: 7, operation: .create, body: [1, 2, 3])
+        let identities = [Identity(scheme: "ip", id: "127.0.0.1")]
+        leader.deliver(QuorumPacket(.request, data: request.data, identities: identities), on: links[0])
+        leader.deliver(QuorumPacket(.request, data: request.data), on: links[0])
+        #expect(
+            leader.actions() == [.forwarded(links[0], request, identities), .forwarded(links[0], request, [])])
+    }
+
+    @Test("Requests before UPTODATE, and packets that only leaders send, end the connection")
+    func unexpected() throws {
+        var leader = try LeaderHarness()
+        _ = leader.lead(with: [2])
+        let request = ForwardedRequest(session: .none, cxid: 0, operation: .create, body: [])
+        let three = leader.join(3)
+        leader.deliver(QuorumPacket(.request, data: request.data), on: three)
+        #expect(leader.actions() == [.close(three, .unexpected(.request))])
+        for kind in QuorumPacket.Kind.allCases {
+            guard ![.request, .ack, .ping, .revalidate].contains(kind) else { continue }
+            let link = leader.join(3)
+            leader.ack(link, zxid(1, 0))
+            _ = leader.actions()
+            leader.deliver(QuorumPacket(kind, data: request.data), on: link)
+            #expect(leader.actions() == [.close(link, .unexpected(kind))])
+        }
+    }
+
+    @Test("Sessions are asked for and confirmed")
+    func revalidation() throws {
+        var leader = try LeaderHarness()
+        let links = leader.lead(with: [2])
+        let session = SessionID(rawValue: 77)
+        let request = RevalidationRequest(session: session, timeoutMilliseconds: 4000)
+        leader.deliver(QuorumPacket(.revalidate, data: request.data), on: links[0])
+        #expect(leader.actions() == [.revalidate(links[0], session, timeoutMilliseconds: 4000)])
+        let answer = RevalidationAnswer(session: session, isValid: true)
+        leader.perform { $0.answer(answer, on: links[0], now: $1) }
+        #expect(leader.packets(links[0]) == [QuorumPacket(.revalidate, data: answer.data)])
+        leader.close(links[0])
+        leader.perform { $0.answer(answer, on: links[0], now: $1) }
+        #expect(leader.packets(links[0]) == [])
+    }
+
+    @Test("Bytes that are no packets end that connection and disturb no other")
+    func hostileBytes() throws {
+        var leader = try LeaderHarness()
+        let links = leader.lead(with: [2, 3])
+        var random = SeededRandom(seed: 4)
+        for _ in 0..<300 {
+            let link = leader.connect()
+            let count = Int(random.next() % 200)
+            var bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+            // Half of them begin like packets that exist.
+            if random.next() & 1 == 0, count > 4 {
+                bytes.replaceSubrange(0..<4, with: [0, 0, 0, UInt8(random.next() % 24)])
+            }
+            leader.deliver(bytes, on: link)
+            leader.close(link)
+        }
+        #expect(!leader.actions().contains { if case .stepDown = $0 { true } else { false } })
+        leader.propose()
+        leader.synced(zxid(1, 1))
+        leader.ack(links[0], zxid(1, 1))
+        #expect(leader.actions() == [.commit(through: zxid(1, 1))])
+    }
+
+    @Test("Payloads that are cut end the connection")
+    func cutPayloads() throws {
+        var leader = try LeaderHarness()
+        _ = leader.lead(with: [2])
+        for kind: QuorumPacket.Kind in [.request, .revalidate, .ping] {
+            let three = leader.join(3)
+            leader.ack(three, zxid(1, 0))
+            _ = leader.actions()
+            leader.deliver(QuorumPacket(kind, data: [1, 2, 3]), on: three)
+            guard case .close(three, .badPacket)? = leader.actions().first else {
+                Issue.record("\(kind) with three bytes was understood")
+                continue
+            }
+        }
+    }
+
+    @Test("More connections than the limit are closed at once, at the limit and one past")
+    func linkLimit() throws {
+        var leader = try LeaderHarness { $0.learnerLinkLimit = 2 }
+        _ = leader.connect()
+        let second = leader.connect()
+        #expect(leader.actions() == [])
+        let third = leader.connect()
+        #expect(leader.actions() == [.close(third, .tooManyLinks(2))])
+        leader.close(second)
+        _ = leader.connect()
+        #expect(leader.actions() == [])
+    }
+}

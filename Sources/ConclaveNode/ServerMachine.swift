@@ -133,6 +133,15 @@ package struct ServerMachine: Sendable {
         if now >= nextContainerCheck { removeExpiredNodes() }
     }
 
+    /// Ends a session as if its time-out had passed.
+    /// - Returns: `false` if there is no such session, or another server decides about it.
+    package mutating func expire(_ session: SessionID, now: Instant, wall: WallTime) -> Bool {
+        advance(now, wall)
+        guard role.isPreparing, tree.sessions[session] != nil else { return false }
+        if !preparer.isClosing(session) { proposeCloseSession(session) }
+        return true
+    }
+
     /// The output of a connection has been sent on; go on with what it asked for.
     package mutating func outputDrained(_ id: ConnectionID, now: Instant, wall: WallTime) {
         advance(now, wall)

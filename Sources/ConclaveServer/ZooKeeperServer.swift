@@ -21,11 +21,12 @@ public final class ZooKeeperServer: Sendable {
     /// What operators should know about the start: repaired tails, unusual findings. Sentences.
     public let startWarnings: [String]
 
-    private let loop: EventLoop
-    private let shell: LoopConfined<ServerShell>
+    let loop: EventLoop
+    let shell: LoopConfined<ServerShell>
+    let ending: Ending
+    let gate: FaultGate
     private let worker: StorageWorker
     private let temporary: TemporaryDirectory?
-    private let ending: Ending
     private let roles: RoleBoard
 
     /// Starts a server; returns when it serves clients.
@@ -35,7 +36,7 @@ public final class ZooKeeperServer: Sendable {
     ///   written or holds damaged data; `.systemError` if the system has no thread or descriptor left. Nothing is left
     ///   running then.
     public static func start(_ configuration: ServerConfiguration) async throws(ZooKeeperError) -> ZooKeeperServer {
-        try await start(configuration, log: SilentSink(), temporary: nil)
+        try await start(configuration, Starter.Seams(), temporary: nil)
     }
 
     /// Starts a server on a free port of loopback, with its data in a temporary directory that ``stop()`` removes.
@@ -46,27 +47,28 @@ public final class ZooKeeperServer: Sendable {
         } catch {
             throw ZooKeeperError(.storageFailure, message: "cannot make a temporary directory: \(error)")
         }
-        return try await start(.temporary(dataDirectory: directory.path), log: SilentSink(), temporary: directory)
+        return try await start(.temporary(dataDirectory: directory.path), Starter.Seams(), temporary: directory)
     }
 
     /// As ``start(_:)``, with somewhere for log events to go.
     package static func start(
         _ configuration: ServerConfiguration, log: any EventSink
     ) async throws(ZooKeeperError) -> ZooKeeperServer {
-        try await start(configuration, log: log, temporary: nil)
+        try await start(configuration, Starter.Seams(log: log), temporary: nil)
     }
 
-    private static func start(
-        _ configuration: ServerConfiguration, log: any EventSink, temporary: TemporaryDirectory?
+    static func start(
+        _ configuration: ServerConfiguration, _ seams: Starter.Seams, temporary: TemporaryDirectory? = nil
     ) async throws(ZooKeeperError) -> ZooKeeperServer {
         let result = await withCheckedContinuation { continuation in
             let starter = { @Sendable in
-                continuation.resume(returning: Starter.start(configuration, log: log))
+                continuation.resume(returning: Starter.start(configuration, seams))
             }
             // Reading the data blocks, which a task must not do.
             do throws(SystemError) {
                 _ = try ThreadHandle(name: "conclave-start", starter)
             } catch {
+                seams.sockets?.close()
                 let failure = ZooKeeperError(.systemError, message: "cannot start a thread", underlying: error)
                 continuation.resume(returning: .failure(failure))
             }
@@ -90,6 +92,7 @@ public final class ZooKeeperServer: Sendable {
         shell = started.shell
         worker = started.worker
         ending = started.ending
+        gate = started.gate
     }
 
     /// What clients connect to: `address:port`.
@@ -130,7 +133,8 @@ public final class ZooKeeperServer: Sendable {
         if let error { throw error }
     }
 
-    private func release() async {
+    /// Lets go of threads and files of a server that has ended.
+    func release() async {
         await ending.releaseOnce { [loop, worker, temporary] in
             loop.shutdown()
             await loop.ended()

@@ -96,6 +96,16 @@ package struct Store<D: Disk> {
         } catch { throw fail(error) }
     }
 
+    /// Closes every file as it is, as the end of the process would: nothing more is written and nothing tidied up.
+    package mutating func letGo() {
+        log.letGo(&volume)
+        mark?.close(&volume)
+        snapshot?.letGo(&volume)
+        check?.letGo(&volume)
+        (mark, snapshot, check) = (nil, nil, nil)
+        state = .closed
+    }
+
     // MARK: One fate
 
     /// Every call begins here.

@@ -103,16 +103,22 @@ struct EnsembleIdentityTests {
         #expect(try configuration.identify(as: member.id).isEmpty)
         #expect(configuration.clientPort == 3 && configuration.clientAddress == "127.0.0.1")
         #expect(configuration.ensemble?.me == member)
+        // Set beforehand, it is taken over once.
+        configuration.clientPort = 4
+        #expect(try configuration.identify().isEmpty && configuration.clientPort == 4)
+        var named = ServerConfiguration(dataDirectory: "/d", clientPort: 0)
+        named.ensemble = EnsembleSettings(
+            configuration: try EnsembleConfiguration(members: [member]), myID: member.id)
+        #expect(try named.identify().isEmpty && named.clientPort == 3)
     }
 
-    @Test("Until servers can be members, starting one is refused with file, line and number of servers")
+    @Test("A server that cannot tell which member it is does not start")
     func start() async throws {
-        let file = "zoo.cfg:5: 5 servers are listed (server.N), but this release runs standalone servers, no ensembles"
         do {
             _ = try await ZooKeeperServer.start(try configuration("clientPort=0"))
             Issue.record("must not start")
         } catch let error as ZooKeeperError {
-            #expect(error.code == .badConfiguration && error.message == file)
+            #expect(error.code == .badConfiguration && "\(error)".contains("/d/myid"))
         }
     }
 }

@@ -16,12 +16,15 @@ package enum ServerTool: ToolCommand {
     package static let specification = CommandSpecification(
         "server", summary: "run a server in the foreground", usage: "CONFIG | --data-dir DIRECTORY [OPTIONS]",
         details: """
-            CONFIG is a file with the keys of Apache ZooKeeper's zoo.cfg; keys that have no effect are reported. The data \
-            directory may be one that Apache ZooKeeper 3.8 wrote, and the other way round. Also accepted, as Apache's server \
-            does: PORT DIRECTORY [TICK-TIME [CONNECTIONS-PER-ADDRESS]].
+            CONFIG is a file with the keys of Apache ZooKeeper's zoo.cfg; keys that have no effect are reported. The \
+            data directory may be one that Apache ZooKeeper 3.8 wrote, and the other way round. Also accepted, as \
+            Apache's server does: PORT DIRECTORY [TICK-TIME [CONNECTIONS-PER-ADDRESS]].
 
-            Prints "serving clients on HOST:PORT" when it is ready. SIGTERM and Ctrl-C stop it cleanly. It listens on the \
-            loopback address unless clientPortAddress or --listen says otherwise.
+            A file that lists several servers (server.N) runs a member of an ensemble; the file "myid" in the data \
+            directory holds the N of this one.
+
+            Prints "serving clients on HOST:PORT" when it is ready. SIGTERM and Ctrl-C stop it cleanly. It listens on \
+            the loopback address unless clientPortAddress, the list of servers or --listen says otherwise.
             """,
         options: [dataDirectory, clientPort, listen, verbose], arguments: 0...4,
         statuses: [(ExitCode.failed, "bad configuration, port in use, data directory damaged, in use or not writable")])

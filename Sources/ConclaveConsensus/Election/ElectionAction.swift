@@ -11,7 +11,8 @@ package enum ElectionAction: Equatable, Sendable {
     case decided(leader: ServerID, state: PeerState)
     /// A server has a newer configuration than this one: store and use it. The machine uses it already and began anew.
     case adopt(EnsembleConfiguration)
-    /// While this server leads, a voter is looking for a leader: for ``EnsembleOptions/maximumWaitForEpochMilliseconds``.
+    /// While this server leads, a voter is looking for a leader: for
+    /// ``EnsembleOptions/maximumWaitForEpochMilliseconds``.
     case lookingSeen(ServerID)
     /// The leader that this server settled on is looking for another, or in another round: unless there is a connection
     /// to it that works, look again.

@@ -15,7 +15,8 @@ extension ElectionLinks {
             guard let whole = try ElectionHandshake.decode(halfOpen[place].bytes) else { return }
             received = whole
         } catch {
-            refuse(halfOpen.remove(at: place).link, "a connection to the election port began with no handshake: \(error)")
+            refuse(
+                halfOpen.remove(at: place).link, "a connection to the election port began with no handshake: \(error)")
             return
         }
         let rest = Array(halfOpen[place].bytes[received.count...])
@@ -50,7 +51,9 @@ extension ElectionLinks {
         // A knock: the other one has no connection, whatever this side believes.
         actions.append(.close(link))
         if let old = peers[index].link {
-            guard now.milliseconds(since: peers[index].linkedAt) >= Self.replaceableAfterMilliseconds else { return nil }
+            guard now.milliseconds(since: peers[index].linkedAt) >= Self.replaceableAfterMilliseconds else {
+                return nil
+            }
             drop(old)
             lost(index, now: now)
         }

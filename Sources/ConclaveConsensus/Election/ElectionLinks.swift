@@ -187,7 +187,8 @@ package struct ElectionLinks: Sendable {
         for index in peers.indices { (peers[index].waiting, peers[index].last) = (nil, nil) }
     }
 
-    /// Uses another configuration: dials servers that are new in it; connections to those that left stay until they end.
+    /// Uses another configuration: dials servers that are new in it; connections to those that left stay until they
+    /// end.
     package mutating func reconfigured(
         _ configuration: EnsembleConfiguration, pending: EnsembleConfiguration?, now: Instant
     ) {

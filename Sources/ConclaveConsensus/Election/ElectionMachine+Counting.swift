@@ -35,6 +35,7 @@ extension ElectionMachine {
             looking.proposal = isBetter ? ballot.vote : looking.own
             looking.finalAt = nil
         }
+        if looking.ballots[server] != ballot { askSoon(&looking, now: now) }
         looking.ballots[server] = ballot
         phase = .looking(looking)
         if isNewRound || isBetter {
@@ -52,6 +53,7 @@ extension ElectionMachine {
     private mutating func countSettled(_ ballot: Ballot, from server: ServerID, now: Instant) {
         guard case .looking(var looking) = phase else { return }
         if ballot.round == round { looking.ballots[server] = ballot }
+        if looking.settled[server] != ballot { askSoon(&looking, now: now) }
         looking.settled[server] = ballot
         phase = .looking(looking)
         let ballots = looking.ballots

@@ -10,8 +10,8 @@ import ConclaveWire
 ///                            └─────────────────────────────────────────────────────────────────┘
 /// ```
 ///
-/// Safe whoever wins: a leader serves only after a quorum that is not ahead of it has promised it a new epoch. An election
-/// decides how soon that happens, so it may be quicker than the reference's; see the README of this module.
+/// Safe whoever wins: a leader serves only after a quorum that is not ahead of it has promised it a new epoch. An
+/// election decides how soon that happens, so it may be quicker than the reference's; see the README of this module.
 package struct ElectionMachine: Sendable {
     /// What is remembered of one election.
     struct Looking: Equatable, Sendable {
@@ -47,8 +47,8 @@ package struct ElectionMachine: Sendable {
 
     /// How many servers that ask are remembered.
     static let maximumAskers = 256
-    /// The least time between two answers to a server that is no voter: two servers of which each takes the other for one
-    /// could answer each other for ever (ZOOKEEPER-1807).
+    /// The least time between two answers to a server that is no voter: two servers of which each takes the other for
+    /// one could answer each other for ever (ZOOKEEPER-1807).
     static let answerGapMilliseconds: Int64 = 100
     /// The least time a supported proposal waits for better ones while others may still vote.
     static let leastFinalWaitMilliseconds: Int64 = 20
@@ -67,8 +67,8 @@ package struct ElectionMachine: Sendable {
     /// The number of the election, the logical clock.
     package internal(set) var round: Int64 = 0
     var phase = Phase.idle
-    /// Servers to be told once there is more to tell: no voters that asked while this one was looking, and everybody who
-    /// was answered before the new leader's epoch was known. Sorted, with the time of the last answer.
+    /// Servers to be told once there is more to tell: no voters that asked while this one was looking, and everybody
+    /// who was answered before the new leader's epoch was known. Sorted, with the time of the last answer.
     var askers: [(server: ServerID, answeredAt: Instant)] = []
     var actions: [ElectionAction] = []
 
@@ -136,7 +136,9 @@ package struct ElectionMachine: Sendable {
             guard notification.state == .looking else { return }
             if ballot.state == .leading {
                 actions.append(.lookingSeen(server))
-            } else if server == ballot.vote.leader, ballot.vote.leader != notification.leader || ballot.round != notification.round {
+            } else if server == ballot.vote.leader,
+                ballot.vote.leader != notification.leader || ballot.round != notification.round
+            {
                 actions.append(.leaderLooking)
             }
             answer(server, now: now)
@@ -146,8 +148,13 @@ package struct ElectionMachine: Sendable {
     /// Takes note that another server can or cannot be talked to.
     package mutating func peerReachable(_ server: ServerID, _ isReachable: Bool, now: Instant) {
         guard let index = peers.firstIndex(where: { $0.id == server }) else { return }
+        let isNews = peers[index].isReachable != isReachable
         peers[index].isReachable = isReachable
         guard case .looking(var looking) = phase else { return }
+        if isNews, isReachable {
+            askSoon(&looking, now: now)
+            phase = .looking(looking)
+        }
         if !isReachable {
             let hasSpoken = looking.ballots[server] != nil
             looking.ballots[server] = nil
@@ -175,8 +182,8 @@ package struct ElectionMachine: Sendable {
         if peers.contains(where: { $0.isReachable != true }) { actions.append(.connectAll) }
     }
 
-    /// Takes the epoch of the leader that this server follows or is, once it serves: so that servers that join at different
-    /// times are told the same.
+    /// Takes the epoch of the leader that this server follows or is, once it serves: so that servers that join at
+    /// different times are told the same.
     package mutating func updateVote(peerEpoch: Int64, now: Instant) {
         guard case .settled(var ballot) = phase else { return }
         ballot.vote.peerEpoch = peerEpoch
@@ -253,6 +260,14 @@ package struct ElectionMachine: Sendable {
         // Those that voted may still wait for better votes; a leader that says so ends that.
         if state == .leading { for voter in voted { sendState(to: voter) } }
         tellAskers(now: now)
+    }
+
+    /// Sends the proposal again soon: something changed, so that the answers may be others than the last time.
+    ///
+    /// Without this a server that has waited long would ask no sooner than a minute after the others found a leader.
+    func askSoon(_ looking: inout Looking, now: Instant) {
+        looking.resendMilliseconds = options.electionMinimumMilliseconds
+        looking.resendAt = min(looking.resendAt, now.advanced(byMilliseconds: options.electionMinimumMilliseconds))
     }
 
     func isVoter(_ server: ServerID) -> Bool { configuration.isVoter(server) || pending?.isVoter(server) == true }

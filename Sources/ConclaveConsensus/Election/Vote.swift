@@ -21,8 +21,8 @@ package struct Vote: Equatable, Sendable {
 
     /// Whether this candidate is to be preferred: newer epoch, then longer history, then greater id.
     ///
-    /// A candidate of weight 0 never is; unlike in the reference, every other one is preferred to it, so that a server of
-    /// weight 0 with the longest history does not hold on to itself.
+    /// A candidate of weight 0 never is; unlike in the reference, every other one is preferred to it, so that a server
+    /// of weight 0 with the longest history does not hold on to itself.
     func beats(_ other: Vote, in configuration: EnsembleConfiguration) -> Bool {
         guard configuration.weight(of: leader) > 0 else { return false }
         guard configuration.weight(of: other.leader) > 0 else { return true }

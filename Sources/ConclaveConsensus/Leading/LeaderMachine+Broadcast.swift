@@ -90,10 +90,16 @@ extension LeaderMachine {
         lastProposed = epochStart
         lastCommitted = epochStart
         passes = 0
-        let isStaying = adoptLastSeen(now: now)
-        if isStaying { actions.append(.activate(epoch: epoch)) }
+        let leader = leaderUnderPending
+        if leader == options.myID {
+            adoptPending(leader: leader)
+            actions.append(.activate(epoch: epoch))
+        }
         for slot in learners.indices where learners[slot].stage == .acknowledged { welcome(slot, now: now) }
-        if !isStaying { retire(now: now) }
+        guard leader != options.myID else { return }
+        // The learners bring the change into force too, and must hear of that before this server leaves its role.
+        adoptPending(leader: leader)
+        retire(now: now)
     }
 
     /// Sends UPTODATE.
@@ -110,8 +116,7 @@ extension LeaderMachine {
     mutating func commitAcknowledged(now: Instant) {
         guard phase == .leading else { return }
         var run = CommitRun(hasObservers: learners.contains { $0.isObserver && $0.takesTraffic })
-        while let first = outstanding.first, isAcknowledged(first.zxid) {
-            _ = outstanding.popFirst()
+        while let next = oldestOutstanding, isAcknowledged(next), let first = outstanding.popFirst() {
             history.append(first)
             lastCommitted = first.zxid
             if let change = pending, change.zxid == first.zxid {
@@ -124,6 +129,11 @@ extension LeaderMachine {
         }
         flush(&run, now: now)
         if outstanding.isEmpty, nextZxid == nil { stepDown("the zxids of epoch \(epoch) are used up") }
+    }
+
+    /// Proposals have consecutive zxids, so there is no need to look at the first.
+    private var oldestOutstanding: Zxid? {
+        outstanding.isEmpty ? nil : Zxid(rawValue: lastProposed.rawValue - Int64(outstanding.count - 1))
     }
 
     private func isAcknowledged(_ zxid: Zxid) -> Bool {

@@ -70,17 +70,17 @@ extension LeaderMachine {
         switch phase {
         case .gatheringEpochs, .savingAcceptedEpoch, .steppedDown: return
         case .awaitingEpochAcks, .savingCurrentEpoch, .awaitingAcks:
-            // A quorum was here and is not any more. It may come back at once; if not, waiting for the end of the phase only
-            // keeps the others from finding a leader.
-            guard !isConnectedToQuorum else {
-                quorumMissingSince = nil
+            // A quorum was here and is not any more, or cannot count. It may come back at once; if not, waiting for the end
+            // of the phase only keeps the others from finding a leader.
+            guard phase == .awaitingEpochAcks ? canGetEpochAcks : isConnectedToQuorum else {
+                let since = quorumMissingSince ?? now
+                quorumMissingSince = since
+                if now.milliseconds(since: since) >= options.tickMilliseconds / 2 {
+                    stepDown("the quorum left while it caught up")
+                }
                 return
             }
-            let since = quorumMissingSince ?? now
-            quorumMissingSince = since
-            if now.milliseconds(since: since) >= options.tickMilliseconds / 2 {
-                stepDown("the quorum left while it caught up")
-            }
+            quorumMissingSince = nil
         case .leading:
             // Every second pass is a tick.
             if passes.isMultiple(of: 2), !isConnectedToQuorum { stepDown("too few followers are left") }
@@ -88,6 +88,17 @@ extension LeaderMachine {
             if !isConnectedToQuorum || now.milliseconds(since: retiredAt) >= options.syncMilliseconds {
                 stepDown("another server leads under the new configuration")
             }
+        }
+    }
+
+    /// Whether the voters that have acknowledged the epoch, and those that still may, decide. One that had promised the epoch
+    /// before never will: its promise may have been to another leader.
+    private var canGetEpochAcks: Bool {
+        decides { server in
+            epochAcks.contains(server)
+                || learners.contains {
+                    $0.serverID == server && !$0.isObserver && ($0.stage == .introduced || $0.stage == .informed)
+                }
         }
     }
 

@@ -21,14 +21,16 @@ extension LeaderMachine {
         }
     }
 
-    /// Brings a configuration into force that a quorum has now acknowledged together with NEWLEADER.
-    ///
-    /// - Returns: whether this server leads under it.
-    mutating func adoptLastSeen(now: Instant) -> Bool {
-        guard let change = pending else { return true }
-        let leader = designatedLeader(under: change.configuration, acknowledged: newLeaderAcks)
-        install(change.configuration, leader: leader)
-        return leader == options.myID
+    /// Who leads under the configuration that a quorum has now acknowledged together with NEWLEADER.
+    var leaderUnderPending: ServerID {
+        guard let pending else { return options.myID }
+        return designatedLeader(under: pending.configuration, acknowledged: newLeaderAcks)
+    }
+
+    /// Brings that configuration into force.
+    mutating func adoptPending(leader: ServerID) {
+        guard let pending else { return }
+        install(pending.configuration, leader: leader)
     }
 
     /// Brings a configuration into force whose proposal is committed.

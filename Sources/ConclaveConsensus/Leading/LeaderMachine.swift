@@ -81,15 +81,17 @@ package struct LeaderMachine: Sendable {
     /// - Parameters:
     ///   - lastSeen: a newer configuration than `configuration` that was proposed earlier and perhaps never came into force;
     ///     this leader brings it into force.
-    ///   - lastZxid: the newest transaction in the own log.
-    ///   - history: the end of the own log; one that does not end with `lastZxid` is not used.
+    ///   - lastZxid: the newest transaction in the own log, or the begin of an epoch that was led or followed since.
+    ///   - history: the end of the own log; one that does not end with its newest transaction is not used.
     package init(
         options: EnsembleOptions, configuration: EnsembleConfiguration, lastSeen: EnsembleConfiguration? = nil,
         acceptedEpoch: Int64, currentEpoch: Int64, lastZxid: Zxid, history: CommittedLog, now: Instant
     ) {
         self.options = options
         self.configuration = configuration
-        self.history = history.last == lastZxid ? history : CommittedLog(after: lastZxid, options: options)
+        // The begin of an epoch is no transaction: a history may end before it and still be whole.
+        let isWhole = history.last == lastZxid || (lastZxid.counter == 0 && history.last < lastZxid)
+        self.history = isWhole ? history : CommittedLog(after: lastZxid, options: options)
         ownCurrentEpoch = currentEpoch
         ownLastZxid = lastZxid
         lastProposed = lastZxid
@@ -238,11 +240,10 @@ package struct LeaderMachine: Sendable {
     /// Ends a connection. Its slot stays until ``sweep()``, so that loops over slots go on undisturbed.
     mutating func drop(_ slot: Int, _ end: LinkEnd) {
         guard learners[slot].stage != .closed else { return }
-        let learner = learners[slot]
         learners[slot].stage = .closed
         needsSweep = true
-        actions.append(.close(learner.link, end))
-        actions.append(.note(LogEvent(.warning, "learner \(learner.serverID): \(end)")))
+        actions.append(.close(learners[slot].link, end))
+        actions.append(.note(LogEvent(.warning, "learner \(learners[slot].serverID): \(end)")))
     }
 
     mutating func sweep() {
@@ -272,7 +273,7 @@ package struct LeaderMachine: Sendable {
 
     /// The number under which a learner's word counts; `nil` for those that have no say.
     func voter(_ slot: Int) -> ServerID? {
-        let learner = learners[slot]
-        return !learner.isObserver && isVoter(learner.serverID) ? learner.serverID : nil
+        let server = learners[slot].serverID
+        return !learners[slot].isObserver && isVoter(server) ? server : nil
     }
 }

@@ -1,6 +1,7 @@
 import ConclaveCore
 
-/// The text of a configuration: what `/zookeeper/config` holds, dynamic configuration files contain and servers exchange.
+/// The text of a configuration: what `/zookeeper/config` holds, dynamic configuration files contain and servers
+/// exchange.
 ///
 /// ```
 /// server.1=10.0.0.1:2888:3888:participant;0.0.0.0:2181

@@ -2,8 +2,9 @@ import ConclaveCore
 
 /// Who belongs to an ensemble, and which sets of its voters are a quorum.
 ///
-/// Majority: more than half of the voters. Hierarchical, as soon as there are groups: groups of total weight 0 do not count, a
-/// group is won with more than half of its weight (integer division), and more than half of the groups are needed.
+/// Majority: more than half of the voters. Hierarchical, as soon as there are groups: groups of total weight 0 do not
+/// count, a group is won with more than half of its weight (integer division), and more than half of the groups are
+/// needed.
 package struct EnsembleConfiguration: Equatable, Sendable {
     /// `group.ID=…`: servers that are counted together.
     package struct Group: Equatable, Sendable {
@@ -35,7 +36,8 @@ package struct EnsembleConfiguration: Equatable, Sendable {
     package let members: [EnsembleMember]
     /// Sorted by id; empty with majority quorums.
     package let groups: [Group]
-    /// Sorted by server, one for every participant and every other server that was given one; empty with majority quorums.
+    /// Sorted by server, one for every participant and every other server that was given one; empty with majority
+    /// quorums.
     package let weights: [Weight]
     /// The zxid of the change that made it; 0 for a configuration that was never changed.
     package var version: Int64

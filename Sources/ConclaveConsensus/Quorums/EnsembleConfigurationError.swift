@@ -10,7 +10,9 @@ package struct EnsembleConfigurationError: Error, Equatable, Sendable {
         self.message = message
     }
 
-    static func malformed(_ message: String) -> EnsembleConfigurationError { EnsembleConfigurationError(message: message) }
+    static func malformed(_ message: String) -> EnsembleConfigurationError {
+        EnsembleConfigurationError(message: message)
+    }
 
     func at(line: Int) -> EnsembleConfigurationError {
         self.line == 0 ? EnsembleConfigurationError(line: line, message: message) : self

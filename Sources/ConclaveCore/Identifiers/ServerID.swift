@@ -20,3 +20,8 @@ extension ServerID: CustomStringConvertible {
     /// The number in decimal digits.
     public var description: String { String(rawValue) }
 }
+
+extension ServerID: ExpressibleByIntegerLiteral {
+    /// The number, so that an id can be written as one.
+    public init(integerLiteral value: Int64) { self.init(rawValue: value) }
+}

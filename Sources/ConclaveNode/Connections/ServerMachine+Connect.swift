@@ -79,7 +79,7 @@ extension ServerMachine {
         if role.isLearning, isRightful {
             return forwardReattach(slot, session, timeoutMilliseconds: timeoutMilliseconds)
         }
-        guard isRightful, tree.sessions[session] != nil, !preparer.isClosing(session) else {
+        guard isRightful, isAlive(session) else {
             respondToConnect(slot, session: nil)
             return close(slot, .unknownSession(session))
         }

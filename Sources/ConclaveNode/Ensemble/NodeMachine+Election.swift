@@ -46,8 +46,9 @@ extension NodeMachine {
 
     mutating func adopt(_ next: EnsembleConfiguration, now: Instant) {
         configuration = next
+        if let pending = pendingConfiguration, pending.version <= next.version { pendingConfiguration = nil }
         actions.append(.adopt(next))
-        elector.reconfigured(next, pending: nil, now: now)
+        elector.reconfigured(next, pending: pendingConfiguration, now: now)
     }
 
     private mutating func begin(_ state: PeerState, _ leaderID: ServerID, now: Instant) {
@@ -70,7 +71,7 @@ extension NodeMachine {
     private mutating func beginLeading(now: Instant) {
         phase = .leading
         leader = LeaderMachine(
-            options: options, configuration: configuration, lastSeen: nil, acceptedEpoch: acceptedEpoch,
+            options: options, configuration: configuration, lastSeen: pendingConfiguration, acceptedEpoch: acceptedEpoch,
             currentEpoch: currentEpoch, lastZxid: lastLogged, history: history, now: now)
         for (link, bytes) in early {
             learnerLinks.append(link)

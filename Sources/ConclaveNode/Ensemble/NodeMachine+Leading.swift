@@ -39,6 +39,7 @@ extension NodeMachine {
         early.removeAll { $0.link == link }
         learnerLinks.removeAll { $0 == link }
         leader?.learnerClosed(link, now: now)
+        refreshView()
         if link == learnerLink {
             learnerLink = nil
             learner?.closed(now: now)
@@ -83,8 +84,10 @@ extension NodeMachine {
                 leave("the numbers of epoch \(currentEpoch) are used up", now: now, wall: wall)
                 return true
             }
+            if case .reconfigure(_, let text, _) = transaction.change { announce(text, at: next, now: now) }
             let proposal = Proposal(transaction)
             log(proposal)
+            proposalSizes.record(proposal.body.count)
             leader?.propose(proposal, now: now)
         }
         return !actions.isEmpty || !proposed.isEmpty
@@ -100,6 +103,7 @@ extension NodeMachine {
         case .saveCurrentEpoch(let epoch): order(.saveCurrentEpoch(epoch))
         case .adopt(let configuration, let leaderID):
             adopt(configuration, now: now)
+            refreshView()
             if leaderID != options.myID { leave("server \(leaderID) leads now", now: now, wall: wall) }
         case .activate(let epoch): activate(epoch, now: now, wall: wall)
         case .commit(let zxid):
@@ -116,10 +120,30 @@ extension NodeMachine {
             leader?.answer(RevalidationAnswer(session: session, isValid: isValid), on: link, now: now)
         case .touched(_, let touches):
             server.touched(touches.map { ($0.session, $0.timeoutMilliseconds) }, now: now)
-        case .synchronised(_, let id): note(.info, "server \(id) is up to date")
+        case .synchronised(_, let id):
+            refreshView()
+            note(.info, "server \(id) is up to date")
         case .stepDown(let reason): leave("leads no longer: " + reason, now: now, wall: wall)
         case .note(let event): actions.append(.note(event))
         }
+    }
+
+    /// From this transaction on both configurations have a say.
+    private mutating func announce(_ text: [UInt8]?, at zxid: Zxid, now: Instant) {
+        guard let coming = try? EnsembleConfiguration(text: String(decoding: text ?? [], as: UTF8.self)) else { return }
+        leader?.reconfigure(to: coming, at: zxid)
+        pendingConfiguration = coming
+        elector.reconfigured(configuration, pending: coming, now: now)
+        actions.append(.announced(coming))
+    }
+
+    /// Tells the preparer how things stand, for changes of the ensemble.
+    private mutating func refreshView() {
+        guard options.reconfigEnabled, let leader, leader.phase == .leading else { return }
+        server.setEnsemble(
+            EnsembleView(
+                configuration: configuration, lastSeen: leader.pending?.configuration ?? configuration,
+                synced: leader.syncedServers, reconfigEnabled: true, standaloneEnabled: standaloneEnabled))
     }
 
     private mutating func activate(_ epoch: Int64, now: Instant, wall: WallTime) {
@@ -129,6 +153,8 @@ extension NodeMachine {
         committedThrough = max(committedThrough, start)
         elector.updateVote(peerEpoch: epoch, now: now)
         server.startServing(as: .leader, epochStart: start, now: now, wall: wall)
+        server.showConfiguration(configuration)
+        refreshView()
         note(.info, "leads epoch \(epoch)")
         actions.append(.roleChanged(.leader))
     }

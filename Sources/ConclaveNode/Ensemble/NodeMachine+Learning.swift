@@ -73,7 +73,10 @@ extension NodeMachine {
         case .commit(let zxid):
             committedThrough = max(committedThrough, zxid)
             applyCommitted(now: now, wall: wall)
-        case .announced(let next): actions.append(.announced(next))
+        case .announced(let next):
+            pendingConfiguration = next
+            elector.reconfigured(configuration, pending: next, now: now)
+            actions.append(.announced(next))
         case .adopt(let next): adopt(next, now: now)
         case .startServing(let epoch): serve(epoch, now: now, wall: wall)
         case .pingReceived:
@@ -103,6 +106,7 @@ extension NodeMachine {
         let role: ServingRole = learner?.role == .observer ? .observer : .follower
         elector.updateVote(peerEpoch: epoch, now: now)
         server.startServing(as: role, now: now, wall: wall)
+        server.showConfiguration(configuration)
         note(.info, "follows server \(leaderID.map { "\($0)" } ?? "?") in epoch \(epoch)")
         actions.append(.roleChanged(role))
     }

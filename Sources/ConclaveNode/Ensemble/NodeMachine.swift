@@ -34,6 +34,10 @@ package struct NodeMachine: Sendable {
     package internal(set) var leaderID: ServerID?
 
     var elector: Elector
+    /// Proposed, not in force.
+    var pendingConfiguration: EnsembleConfiguration?
+    /// Whether a single voter may stand alone, which an ensemble must not shrink to.
+    let standaloneEnabled: Bool
     let listedRole: EnsembleMember.Role
     var leader: LeaderMachine?
     var learner: LearnerMachine?
@@ -53,6 +57,7 @@ package struct NodeMachine: Sendable {
     /// Orders without a report.
     var ordersUnderWay = 0
     var mustReload = false
+    var proposalSizes = ProposalSizes()
     var actions: [NodeAction] = []
     var scratch: [LearnerAction] = []
 
@@ -63,9 +68,12 @@ package struct NodeMachine: Sendable {
     ///
     /// - Parameter history: the newest transactions of the log, as far as they are known.
     package init(
-        options: EnsembleOptions, configuration: EnsembleConfiguration, role: EnsembleMember.Role, server: ServerMachine,
-        acceptedEpoch: Int64, currentEpoch: Int64, history: [Proposal], now: Instant
+        options: EnsembleOptions, configuration: EnsembleConfiguration, pending: EnsembleConfiguration? = nil,
+        role: EnsembleMember.Role, standaloneEnabled: Bool = true, server: ServerMachine, acceptedEpoch: Int64,
+        currentEpoch: Int64, history: [Proposal], now: Instant
     ) {
+        pendingConfiguration = pending
+        self.standaloneEnabled = standaloneEnabled
         self.options = options
         self.configuration = configuration
         self.server = server
@@ -83,7 +91,7 @@ package struct NodeMachine: Sendable {
         }
         let addresses = configuration.member(options.myID)?.addresses ?? []
         elector = Elector(
-            options: options, configuration: configuration, role: role,
+            options: options, configuration: configuration, pending: pending, role: role,
             announcing: addresses.map { ElectionAddress(host: $0.host, port: $0.electionPort) }, now: now)
     }
 
@@ -176,6 +184,7 @@ package struct NodeMachine: Sendable {
         leader = nil
         learner = nil
         leaderID = nil
+        proposalSizes = ProposalSizes()
         server.stopServing(now: now, wall: wall)
         server.dropInFlight(after: lastLogged)
         actions.append(.roleChanged(.none))

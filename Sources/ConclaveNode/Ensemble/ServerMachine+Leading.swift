@@ -34,8 +34,9 @@ extension ServerMachine {
         _ session: SessionID, at place: SessionPlace, now: Instant, wall: WallTime
     ) -> Bool {
         advance(now, wall)
-        guard let timeout = tree.sessions[session], !preparer.isClosing(session) else { return false }
-        expiry.add(session, timeoutMilliseconds: Int64(timeout), now: now)
+        guard isAlive(session) else { return false }
+        let timeout = tree.sessions[session].map { Int64($0) } ?? expiry.timeoutMilliseconds(of: session) ?? 0
+        expiry.add(session, timeoutMilliseconds: timeout, now: now)
         move(session, to: place)
         return true
     }
@@ -62,9 +63,7 @@ extension ServerMachine {
     }
 
     private mutating func refusal(of request: ForwardedRequest, from place: SessionPlace) -> ZooKeeperError.Code? {
-        guard tree.sessions[request.session] != nil, !preparer.isClosing(request.session) else {
-            return .sessionExpired
-        }
+        guard isAlive(request.session) else { return .sessionExpired }
         switch request.operation {
         case .create, .create2, .createContainer, .createTTL, .delete, .setData, .setACL, .multi, .reconfig: break
         default: return .unimplemented
@@ -79,6 +78,12 @@ extension ServerMachine {
         guard let decoded = try? ClientRequest.decode(request.operation, from: &reader) else { return nil }
         if case .multi(let parts) = decoded, parts.count > options.multiLimit { return nil }
         return decoded
+    }
+
+    /// Whether a session is there and not about to end. A quorum may have committed it, and its client may already use it,
+    /// before this server's own disk has it and the tree knows it.
+    func isAlive(_ session: SessionID) -> Bool {
+        (tree.sessions[session] != nil || expiry.contains(session)) && !preparer.isClosing(session)
     }
 
     /// A session goes on at another server; a connection of our own that had it ends.

@@ -171,6 +171,12 @@ extension Preparer.Answer {
             self = .created(create.path, tree.stat(of: node))
         case .setData(let path, _, _), .setACL(let path, _, _):
             self = tree.find(path).map { .stat(tree.stat(of: $0)) } ?? .nothing
+        case .multi(let parts) where parts.contains(where: { if case .error = $0 { true } else { false } }):
+            // A leader may have left what it had prepared before it found the error; nothing of it was done.
+            self = .results(
+                parts.map { part in
+                    if case .error(let code) = part { .failed(ZooKeeperError.Code(rawValue: code)) } else { .failed(.ok) }
+                })
         case .multi(let parts):
             self = .results(
                 parts.enumerated().map { index, part in
@@ -178,7 +184,9 @@ extension Preparer.Answer {
                     let stat = index < effects.partStats.count ? effects.partStats[index] : nil
                     return MultiResult(of: part, as: operation, stat: stat)
                 })
-        case .delete, .deleteContainer, .createSession, .closeSession, .check, .reconfigure: self = .nothing
+        case .reconfigure(let path, let text, _):
+            self = tree.find(path).map { .configuration(text ?? [], tree.stat(of: $0)) } ?? .nothing
+        case .delete, .deleteContainer, .createSession, .closeSession, .check: self = .nothing
         }
     }
 }

@@ -1,3 +1,4 @@
+import ConclaveConsensus
 import ConclaveCore
 import ConclaveTree
 
@@ -22,6 +23,18 @@ extension ServerMachine {
             expiry.add(session, timeoutMilliseconds: Int64(timeout), now: now)
         }
         for session in tree.ownersWithoutSession() { proposeCloseSession(session) }
+    }
+
+    /// What a leader judges changes of the ensemble by.
+    package mutating func setEnsemble(_ view: EnsembleView) {
+        if preparer.ensemble != view { preparer.ensemble = view }
+    }
+
+    /// Shows clients which configuration is in force, if it is another than the one they see.
+    package mutating func showConfiguration(_ configuration: EnsembleConfiguration) {
+        tree.installConfiguration(
+            Array(configuration.text.utf8), version: Zxid(rawValue: configuration.version),
+            timeMilliseconds: wall.milliseconds)
     }
 
     /// Turns all clients away. What has been logged stays to be applied with ``applyLogged(through:now:wall:)``.

@@ -1,3 +1,4 @@
+import ConclaveConsensus
 import ConclaveCore
 import ConclaveTree
 import ConclaveWire
@@ -21,8 +22,10 @@ extension Preparer {
             return try prepareCheck(path, version: version, identities: identities, tree: tree)
         case .multi(let parts):
             return prepareMulti(parts, header: header, identities: identities, tree: tree)
-        case .reconfig:
-            throw Refusal(.reconfigurationDisabled)
+        case .reconfig(let joining, let leaving, let newMembers, let version):
+            let wish = Reconfiguration(
+                joining: joining, leaving: leaving, newMembers: newMembers, expectedVersion: version)
+            return try prepareReconfigure(wish, header: header, identities: identities, tree: tree)
         case .exists, .getData, .getACL, .getChildren, .getChildren2, .sync, .ping, .multiRead, .checkWatches,
             .removeWatches, .auth, .sasl, .setWatches, .getEphemerals, .getAllChildrenNumber, .addWatch, .whoAmI,
             .closeSession:
@@ -138,7 +141,7 @@ extension Preparer {
         case .created(let path, let stat): .created(path: path.text, stat: stat)
         case .stat(let stat): .dataSet(stat)
         case .failure(let code): .failed(code)
-        case .results: .failed(.unimplemented)
+        case .results, .configuration: .failed(.unimplemented)
         case .nothing:
             switch part {
             case .check: .checked

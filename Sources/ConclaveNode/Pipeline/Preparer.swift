@@ -1,3 +1,4 @@
+import ConclaveConsensus
 import ConclaveCore
 import ConclaveTree
 import ConclaveWire
@@ -27,10 +28,14 @@ struct Preparer: Sendable {
         case created(NodePath, Stat)
         case stat(Stat)
         case results([MultiResult])
+        /// The text of a configuration.
+        case configuration([UInt8], Stat)
     }
 
     let options: ServerOptions
     var pending = PendingChanges()
+    /// Of a leader.
+    var ensemble: EnsembleView?
     /// The zxid given out last.
     private(set) var lastZxid: Zxid
     /// The tree's digest after everything in flight.

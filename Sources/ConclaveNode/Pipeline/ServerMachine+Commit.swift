@@ -110,6 +110,9 @@ extension ServerMachine {
             slots[slot].output.writePath(path)
             slots[slot].output.writeStat(stat)
         case .stat(let stat): slots[slot].output.writeStat(stat)
+        case .configuration(let text, let stat):
+            slots[slot].output.writeBuffer(text)
+            slots[slot].output.writeStat(stat)
         case .results(let results): slots[slot].output.writeMultiResults(results)
         }
         endReply(slot, start, received: received)

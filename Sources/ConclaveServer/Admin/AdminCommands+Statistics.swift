@@ -5,7 +5,9 @@ import ConclaveTree
 /// `srvr`, `stat` and `mntr`.
 extension AdminCommands {
     /// - Parameter clients: `nil` for `srvr`.
-    static func serverStatistics(_ machine: ServerMachine, clients: [ConnectionReport]?) -> String {
+    static func serverStatistics(
+        _ machine: ServerMachine, _ facts: AdminFacts, clients: [ConnectionReport]?
+    ) -> String {
         var text = "Zookeeper version: \(ServerVersion.text)\n"
         if let clients {
             text += "Clients:\n" + clients.map { briefLine($0) + "\n" }.joined() + "\n"
@@ -19,6 +21,9 @@ extension AdminCommands {
         text += "Zxid: \(machine.tree.lastProcessed)\n"
         text += "Mode: \(machine.role.modeName)\n"
         text += "Node count: \(reportedNodeCount(machine))\n"
+        if machine.role == .leader, let sizes = facts.ensemble?.proposalSizes {
+            text += "Proposal sizes last/min/max: \(sizes.last)/\(sizes.minimum)/\(sizes.maximum)\n"
+        }
         return text
     }
 
@@ -51,6 +56,7 @@ extension AdminCommands {
             ("stale_sessions_expired", "\(statistics.sessionsExpired)"),
             ("snap_count", "\(storage.snapshots.count)"),
         ]
+        if let ensemble = facts.ensemble { lines += members(ensemble, facts) }
         lines += summary("fsynctime", storage.syncs)
         lines += summary("snapshottime", storage.snapshots)
         lines += summary("startup_txns_loaded", storage.replayed)
@@ -77,18 +83,5 @@ extension AdminCommands {
         fraction = String(repeating: "0", count: 4 - fraction.count) + fraction
         while fraction.count > 1, fraction.hasSuffix("0") { fraction.removeLast() }
         return "\(scaled / 10_000).\(fraction)"
-    }
-}
-
-extension ServingRole {
-    /// As `srvr` calls it.
-    var modeName: String {
-        switch self {
-        case .standalone: "standalone"
-        case .leader: "leader"
-        case .follower: "follower"
-        case .observer: "observer"
-        case .none: "looking"
-        }
     }
 }

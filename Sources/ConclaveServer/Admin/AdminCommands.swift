@@ -21,11 +21,14 @@ enum AdminCommands {
         guard facts.configuration.fourLetterWords.allows(word) else {
             return "\(word) is not executed because it is not in the whitelist.\n"
         }
+        if !facts.isServing(machine), !["ruok", "isro", "conf", "envi"].contains(word) {
+            return "This ZooKeeper instance is not currently serving requests\n"
+        }
         switch word {
         case "ruok": return "imok"
-        case "isro": return "rw"
-        case "srvr": return serverStatistics(machine, clients: nil)
-        case "stat": return serverStatistics(machine, clients: machine.connectionReports())
+        case "isro": return facts.isServing(machine) ? "rw" : "null"
+        case "srvr": return serverStatistics(machine, facts, clients: nil)
+        case "stat": return serverStatistics(machine, facts, clients: machine.connectionReports())
         case "cons": return machine.connectionReports().map { fullLine($0, facts) + "\n" }.joined() + "\n"
         case "crst":
             machine.resetConnectionStatistics()
@@ -83,9 +86,10 @@ enum AdminCommands {
             ("tickTime", "\(configuration.tickTimeMilliseconds)"),
             ("maxClientCnxns", "\(configuration.maximumConnectionsPerAddress)"),
             ("minSessionTimeout", "\(timeouts.lowerBound)"), ("maxSessionTimeout", "\(timeouts.upperBound)"),
-            ("clientPortListenBacklog", "\(configuration.listenBacklog ?? -1)"), ("serverId", "0"),
+            ("clientPortListenBacklog", "\(configuration.listenBacklog ?? -1)"),
+            ("serverId", "\(facts.ensemble?.myID.rawValue ?? 0)"),
         ]
-        return lines.map { "\($0)=\($1)\n" }.joined()
+        return lines.map { "\($0)=\($1)\n" }.joined() + (facts.ensemble.map { ensemble($0) } ?? "")
     }
 
     private static func watchesByConnection(_ machine: ServerMachine) -> String {
@@ -110,15 +114,25 @@ enum AdminCommands {
 
     // MARK: Sessions
 
-    private static func dump(_ machine: ServerMachine, _ facts: AdminFacts) -> String {
+    /// A learner knows which sessions there are, and only their leader when they end.
+    private static func sessions(_ machine: ServerMachine, _ facts: AdminFacts) -> String {
+        if machine.role == .follower || machine.role == .observer {
+            let sessions = machine.tree.sessions.sorted { $0.key < $1.key }
+            return "Global Sessions(\(sessions.count)):\n" + sessions.map { "\($0.key)\t\($0.value)ms\n" }.joined()
+        }
         let buckets = machine.sessionExpiries()
         let count = buckets.reduce(0) { $0 + $1.sessions.count }
-        var text = "SessionTracker dump:\nSession Sets (\(buckets.count))/(\(count)):\n"
+        var text = "Session Sets (\(buckets.count))/(\(count)):\n"
         for bucket in buckets {
             let date = DateText.format(milliseconds: facts.wallMilliseconds(of: bucket.deadline))
             text += "\(bucket.sessions.count) expire at \(date):\n"
             text += bucket.sessions.map { "\t\($0)\n" }.joined()
         }
+        return text
+    }
+
+    private static func dump(_ machine: ServerMachine, _ facts: AdminFacts) -> String {
+        var text = "SessionTracker dump:\n" + sessions(machine, facts)
         let owners = machine.ephemeralsBySession()
         text += "ephemeral nodes dump:\nSessions with Ephemerals (\(owners.count)):\n"
         for (session, paths) in owners {

@@ -15,6 +15,11 @@ struct AdminFacts {
     let openDescriptors: Int
     let maximumDescriptors: Int
     let environment: [(key: String, value: String)]
+    /// `nil` for a server that stands alone.
+    let ensemble: NodeReport?
+
+    /// Whether the server serves clients at the moment.
+    func isServing(_ machine: ServerMachine) -> Bool { machine.role != .none }
 
     /// When a moment of the machine's clock is or was, in milliseconds since 1970.
     func wallMilliseconds(of moment: Instant) -> Int64 { wall.milliseconds + moment.milliseconds(since: now) }

@@ -36,7 +36,6 @@ extension ConfigurationParser {
         for server in list.servers {
             settings.places["server.\(server.member.id)"] = "\(listReader.file):\(server.entry.line)"
         }
-        settings.listPlace = list.servers.prefix(2).last.map { "\(listReader.file):\($0.entry.line)" }
         configuration.ensemble = settings
     }
 

@@ -112,8 +112,8 @@ package struct EnsembleSettings: Sendable {
     package var files: ConfigurationFiles?
     /// Where keys stand, as `file:line`, for messages.
     var places: [String: String] = [:]
-    /// `file:line` of the list of servers: of the line that makes it more than one server.
-    var listPlace: String?
+    /// The member whose line has been taken over into the rest of the configuration.
+    var settledID: ServerID?
     /// Whether the configuration's port and address for clients were chosen, so that the list must not contradict them.
     var clientPortIsChosen = true
     var clientAddressIsChosen = false

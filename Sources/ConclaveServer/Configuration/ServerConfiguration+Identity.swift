@@ -4,11 +4,11 @@ import ConclaveCore
 extension ServerConfiguration {
     /// Settles which member of its ensemble a server is, and with that where its clients connect.
     ///
-    /// Nothing happens to a server that stands alone.
+    /// Nothing happens to a server that stands alone, or the second time.
     /// - Returns: sentences about what is odd but can be used.
     /// - Throws: `.badConfiguration` if there is no such member, or its line contradicts the rest.
     package mutating func identify(as id: ServerID) throws(ZooKeeperError) -> [String] {
-        guard var settings = ensemble else { return [] }
+        guard var settings = ensemble, settings.settledID != id else { return [] }
         guard let member = settings.configuration.member(id) else {
             let listed = settings.configuration.members.map(\.id.description).joined(separator: ", ")
             throw Self.bad("this is server \(id), but only these are listed: \(listed)")
@@ -17,7 +17,7 @@ extension ServerConfiguration {
         if extendedTypesEnabled, id.rawValue > 254 || id.rawValue & 0xFF == 0xFF {
             throw Self.bad("extendedTypesEnabled=true: the id of a server must not exceed 254, this one is \(id)")
         }
-        settings.myID = id
+        (settings.myID, settings.settledID) = (id, id)
         var warnings: [String] = []
         if let expected = settings.expectedRole, expected != member.role {
             let text = "peerType=\(expected.rawValue), but server.\(id) is listed as \(member.role.rawValue)"

@@ -31,10 +31,12 @@ extension ServerConfiguration {
         return (configuration, warnings)
     }
 
-    /// Settles which member of its ensemble a server is by the file `myid` in its data directory: a whole number in the
-    /// first line. Nothing happens to a server that stands alone, or that knows already. Blocks.
+    /// Settles which member of its ensemble a server is: the one that the settings name, or else the one that the file
+    /// `myid` in its data directory names, a whole number in the first line. Nothing happens to a server that stands
+    /// alone, or the second time. Blocks.
     package mutating func identify() throws(ZooKeeperError) -> [String] {
-        guard let ensemble, ensemble.myID == nil else { return [] }
+        guard let ensemble else { return [] }
+        if let id = ensemble.myID { return try identify(as: id) }
         let path = dataDirectory + (dataDirectory.hasSuffix("/") ? "" : "/") + "myid"
         guard let bytes = try Self.read(path) else {
             let text = "the file is missing: it holds the number N of this server's line server.N"

@@ -36,6 +36,8 @@ final class PeerNetwork {
     private var links: [LinkID: PeerLink] = [:]
     private var serial: UInt64 = 0
     private var isClosed = false
+    /// Ports of servers that this one is cut off from. Empty but in tests.
+    private var severed: Set<UInt16> = []
 
     init(loop: EventLoop, connectTimeoutMilliseconds: Int64, delegate: any PeerNetworkDelegate) {
         self.loop = loop
@@ -61,6 +63,16 @@ final class PeerNetwork {
         listeners = []
         for link in links.values { link.connection.close() }
         links = [:]
+    }
+
+    /// Cuts the connections that were dialled to these ports, and dials none of them from now on.
+    ///
+    /// Whoever accepted a connection cannot tell who dialled it: cutting is the dialling side's affair.
+    func sever(from ports: Set<UInt16>) {
+        severed = ports
+        for link in links.values {
+            if let address = link.connection.peerAddress, ports.contains(address.port) { link.connection.reset() }
+        }
     }
 
     // MARK: Sending
@@ -109,8 +121,9 @@ final class PeerNetwork {
         _ addresses: ArraySlice<SocketAddress>, for port: PeerPort, _ completion: @escaping (LinkID?) -> Void
     ) {
         guard let address = addresses.first, !isClosed else { return completion(nil) }
+        guard !severed.contains(address.port) else { return tryEach(addresses.dropFirst(), for: port, completion) }
         Connector.connect(on: loop, to: address, timeoutMilliseconds: connectTimeoutMilliseconds) { [self] result in
-            guard case .success(let socket) = result, !isClosed else {
+            guard case .success(let socket) = result, !isClosed, !severed.contains(address.port) else {
                 if case .success(let socket) = result { socket.close() }
                 return tryEach(addresses.dropFirst(), for: port, completion)
             }

@@ -10,6 +10,10 @@ final class RoleBoard: Sendable {
     }
 
     private let state = Mutex(State())
+    private let onChange: @Sendable (ServingRole?) -> Void
+
+    /// - Parameter onChange: called with every role, and with `nil` when the server has ended.
+    init(onChange: @escaping @Sendable (ServingRole?) -> Void) { self.onChange = onChange }
 
     var role: ServingRole { state.withLock(\.role) }
 
@@ -21,6 +25,7 @@ final class RoleBoard: Sendable {
             return state.waiters
         }
         for waiter in waiters { waiter.resume() }
+        onChange(role)
     }
 
     /// The server has ended: nobody needs to wait any longer.
@@ -32,6 +37,7 @@ final class RoleBoard: Sendable {
             return state.waiters
         }
         for waiter in waiters { waiter.resume() }
+        onChange(nil)
     }
 
     /// Returns when the server serves clients, or has ended.

@@ -37,13 +37,30 @@ extension ServerShell {
         case .needSnapshot(let link):
             snapshotWaiters.append(link)
             serveSnapshotWaiters()
-        case .needHistory(let link, _, _, _):
-            // The logs are not read for learners: they get a snapshot.
-            node?.historyRead(link, proposals: nil, now: loop.now, wall: SystemClock.wallTime())
+        case .needHistory(let link, let after, let through, let isFirst):
+            guard let options = node?.options else { return }
+            worker?.send(.readHistory(link, after: after, through: through, isFirst: isFirst, options))
         case .order(let order): orders.append(order)
-        case .adopt, .announced: break
+        case .adopt(let configuration): store(configuration, isInForce: true)
+        case .announced(let configuration): store(configuration, isInForce: false)
         case .roleChanged(let role): roleChanged(role)
         case .note(let event): note(event.level, event.message)
+        }
+    }
+
+    /// Writes a configuration where the next start finds it. Rare and short, so the loop waits for the disk.
+    private func store(_ next: EnsembleConfiguration, isInForce: Bool) {
+        note(.info, "configuration \(String(next.version, radix: 16)) is \(isInForce ? "in force" : "proposed")")
+        guard let ensemble = configuration.ensemble, ensemble.reconfigEnabled, let files = ensemble.files else { return }
+        do throws(ZooKeeperError) {
+            if isInForce {
+                let listsPort = ensemble.myID.flatMap { next.member($0)?.clientPort } != nil
+                try files.activate(next, listsClientPort: listsPort)
+            } else {
+                try files.write(pending: next)
+            }
+        } catch {
+            note(.error, "the configuration could not be written, the next start will not know it: \(error)")
         }
     }
 
@@ -112,8 +129,12 @@ extension ServerShell {
     }
 
     func reportToNode(_ report: StorageWorker.Report) {
-        isSyncing = false
         let (now, wall) = (loop.now, SystemClock.wallTime())
+        if case .historyRead(let link, let proposals) = report {
+            node?.historyRead(link, proposals: proposals, now: now, wall: wall)
+            return
+        }
+        isSyncing = false
         switch report {
         case .acceptedEpochSaved(let epoch): node?.acceptedEpochSaved(epoch, now: now, wall: wall)
         case .currentEpochSaved(let epoch): node?.currentEpochSaved(epoch, now: now, wall: wall)
@@ -126,7 +147,8 @@ extension ServerShell {
             snapshot = nil
             node?.historyReplaced(now: now, wall: wall)
             serveSnapshotWaiters()
-        case .synced, .snapshotWritten, .snapshotUnchecked, .snapshotFinished, .purged, .failed, .stopped: break
+        case .synced, .snapshotWritten, .snapshotUnchecked, .snapshotFinished, .purged, .failed, .stopped, .historyRead:
+            break
         }
     }
 }

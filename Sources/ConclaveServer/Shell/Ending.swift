@@ -25,6 +25,9 @@ final class Ending: Sendable {
         for waiter in waiters { waiter.resume(returning: error) }
     }
 
+    /// Whether the server has ended.
+    var isKnown: Bool { state.withLock { $0.outcome != nil } }
+
     func outcome() async -> ZooKeeperError? {
         await withCheckedContinuation { continuation in
             let known = state.withLock { state -> ZooKeeperError?? in

@@ -1,4 +1,5 @@
 import ConclaveCore
+import ConclaveNode
 import ConclaveSystem
 
 /// What four-letter words are told about process and disk.
@@ -13,7 +14,8 @@ extension ServerShell {
             configuration: configuration, port: port, started: started, now: SystemClock.now(),
             wall: SystemClock.wallTime(), snapshotBytes: sizes.snapshots, logBytes: sizes.logs,
             storage: storageStatistics, openDescriptors: process.openDescriptors ?? 0,
-            maximumDescriptors: process.maximumDescriptors ?? 0, environment: environment())
+            maximumDescriptors: process.maximumDescriptors ?? 0, environment: environment(),
+            ensemble: node?.report)
     }
 
     /// The bytes of the files in a folder; what cannot be read counts as nothing.

@@ -50,6 +50,7 @@ final class ServerShell {
     private var timer: (token: TimerToken, deadline: Instant)?
     private var connectionsPerAddress: [String: Int] = [:]
     private(set) var isStopping = false
+    private var isKilled = false
     /// What the next start would have to replay.
     var transactionsToReplay = 0
     private var failure: ZooKeeperError?
@@ -83,12 +84,13 @@ final class ServerShell {
     // MARK: Life
 
     /// Begins to serve. On the loop.
-    func start(worker: StorageWorker, sockets: Sockets) throws(SystemError) {
+    func start(worker: StorageWorker, sockets: Sockets, severed: Set<UInt16>) throws(SystemError) {
         self.worker = worker
         loop.beforeWaiting { [weak self] in self?.endTurn() }
         if let ensemble = configuration.ensemble {
             let peers = PeerNetwork(
                 loop: loop, connectTimeoutMilliseconds: Int64(ensemble.connectTimeoutMilliseconds), delegate: self)
+            peers.sever(from: severed)
             for (port, socket) in sockets.peers { try peers.listen(socket, for: port) }
             self.peers = peers
         }
@@ -129,6 +131,35 @@ final class ServerShell {
         }
         worker.stop()
         self.worker = nil
+    }
+
+    /// Ends at once, whatever is under way.
+    func kill() {
+        guard !isKilled else { return }
+        isKilled = true
+        isStopping = true
+        listener?.close()
+        peers?.close()
+        for link in connections.values { link.connection.close() }
+        // Without one storage is ending already, and reports that.
+        worker?.kill()
+        worker = nil
+    }
+
+    private func reportedAfterKill(_ report: StorageWorker.Report) {
+        switch report {
+        case .stopped, .failed: finish(nil)
+        default: break
+        }
+    }
+
+    func cutClients() {
+        for link in connections.values { link.connection.reset() }
+    }
+
+    /// - Returns: whether this server decides about sessions, and knows this one.
+    func expire(_ session: SessionID) -> Bool {
+        machine.expire(session, now: loop.now, wall: SystemClock.wallTime())
     }
 
     private func accept(_ socket: Socket, _ peer: SocketAddress?) {
@@ -180,6 +211,7 @@ final class ServerShell {
     // MARK: From storage
 
     func report(_ report: StorageWorker.Report) {
+        if isKilled { return reportedAfterKill(report) }
         switch report {
         case .synced(let receipt, let milliseconds, let isSnapshotDue, let replay):
             isSyncing = false
@@ -208,7 +240,8 @@ final class ServerShell {
             endWorkerIfIdle()
         case .purged(let names):
             if !names.isEmpty { note(.info, "purged \(names.count) old files") }
-        case .acceptedEpochSaved, .currentEpochSaved, .reloaded, .snapshotInstalled: reportToNode(report)
+        case .acceptedEpochSaved, .currentEpochSaved, .reloaded, .snapshotInstalled, .historyRead:
+            reportToNode(report)
         case .failed(let error): fail(error)
         case .stopped: finish(nil)
         }
@@ -236,6 +269,7 @@ final class ServerShell {
     // MARK: The end of a turn
 
     private func endTurn() {
+        guard !isKilled else { return }
         if node != nil { turnNode() }
         perform(machine.takeActions())
         // Flushing lets connections go on that were held back by their output, which makes more of it. A few rounds here,

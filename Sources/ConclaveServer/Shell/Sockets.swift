@@ -9,6 +9,12 @@ struct Sockets: Sendable {
     private(set) var clients: Socket?
     private(set) var peers: [(port: PeerPort, socket: Socket)] = []
 
+    /// Takes over sockets that listen where the configuration says.
+    init(clients: Socket, peers: [(port: PeerPort, socket: Socket)]) {
+        self.clients = clients
+        self.peers = peers
+    }
+
     /// Opens them all. Blocks while names are resolved, and while an election port is still in use.
     ///
     /// - Throws: `.badConfiguration` that names the port. None is left open then.

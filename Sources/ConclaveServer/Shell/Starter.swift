@@ -19,30 +19,41 @@ enum Starter {
         let configuration: ServerConfiguration
         let warnings: [String]
         let roles: RoleBoard
+        let gate: FaultGate
     }
 
-    static func start(_ configuration: ServerConfiguration, log: any EventSink) -> Result<Started, ZooKeeperError> {
+    /// What a start may be given beyond the configuration.
+    struct Seams: Sendable {
+        var log: any EventSink = SilentSink()
+        /// Sockets that listen already; `nil` to open those of the configuration.
+        var sockets: Sockets?
+        /// Hears of every change of role on any thread, and of the end, which is `nil`.
+        var onRole: @Sendable (ServingRole?) -> Void = { _ in }
+        /// Ports of servers that this one is cut off from, for tests.
+        var severed: Set<UInt16> = []
+    }
+
+    static func start(_ configuration: ServerConfiguration, _ seams: Seams) -> Result<Started, ZooKeeperError> {
+        var opened = seams.sockets
         do throws(ZooKeeperError) {
             Signals.ignoreBrokenPipe()
             _ = ProcessStatistics.raiseDescriptorLimit()
             var configuration = configuration
             let warnings = try EnsembleStarter.identify(&configuration)
             // The sockets first: a used port is found out before a large snapshot is read.
-            let sockets = try Sockets(configuration)
-            do throws(ZooKeeperError) {
-                return .success(try start(configuration, on: sockets, warnings, log: log))
-            } catch {
-                sockets.close()
-                throw error
-            }
+            let sockets = if let opened { opened } else { try Sockets(configuration) }
+            opened = sockets
+            return .success(try start(configuration, on: sockets, warnings, seams))
         } catch {
+            opened?.close()
             return .failure(error)
         }
     }
 
     private static func start(
-        _ configuration: ServerConfiguration, on sockets: Sockets, _ warnings: [String], log: any EventSink
+        _ configuration: ServerConfiguration, on sockets: Sockets, _ warnings: [String], _ seams: Seams
     ) throws(ZooKeeperError) -> Started {
+        let log = seams.log
         var random = SystemRandom()
         var options = configuration.serverOptions
         options.hashSeed = random.next()
@@ -55,7 +66,7 @@ enum Starter {
         for warning in allWarnings { log.record(LogEvent(.warning, warning)) }
 
         let loop = try EventLoop(name: "conclave-loop")
-        let (ending, roles) = (Ending(), RoleBoard())
+        let (ending, roles, gate) = (Ending(), RoleBoard(onChange: seams.onRole), FaultGate())
         let locks = HeldLocks(data.locks)
         let ended: @Sendable (ZooKeeperError?) -> Void = { error in
             // Whoever waits for the end may start another server on the directory at once.
@@ -77,18 +88,18 @@ enum Starter {
         shell.transactionsToReplay = data.recovered.replayed
         let confined = LoopConfined(shell, on: loop)
         do throws(SystemError) {
-            let worker = try StorageWorker(store: data.store) { report in
+            let worker = try StorageWorker(store: data.store, gate: gate) { report in
                 loop.submit { confined.withValue { $0.report(report) } }
             }
             let port = try onLoop(loop) { () throws(SystemError) -> Int in
                 try confined.withValue { shell throws(SystemError) -> Int in
-                    try shell.start(worker: worker, sockets: sockets)
+                    try shell.start(worker: worker, sockets: sockets, severed: seams.severed)
                     return shell.port
                 }
             }
             return Started(
                 loop: loop, shell: confined, worker: worker, ending: ending, port: port, configuration: configuration,
-                warnings: allWarnings, roles: roles)
+                warnings: allWarnings, roles: roles, gate: gate)
         } catch {
             loop.shutdown()
             loop.join()
@@ -147,6 +158,8 @@ extension ServerConfiguration {
         options.containerCheckMilliseconds = Int64(containerCheckIntervalMilliseconds)
         options.containerDeletesPerMinute = containerMaximumPerMinute
         options.containerNeverUsedMilliseconds = containerMaximumNeverUsedMilliseconds
+        // Servers of an ensemble must not give out the same session ids.
+        if let id = ensemble?.myID { options.serverID = UInt8(truncatingIfNeeded: id.rawValue) }
         return options
     }
 }

@@ -1,7 +1,9 @@
+import ConclaveConsensus
 import ConclaveCore
 import ConclaveStorage
 import ConclaveSystem
 import ConclaveTree
+import ConclaveWire
 
 /// The one thread that writes: log batches, snapshots, purges, in the order in which they are asked for.
 ///
@@ -23,6 +25,8 @@ final class StorageWorker: Sendable {
         case saveCurrentEpoch(Int64)
         /// Cuts the history and reads it again; `nil` only reads again.
         case reload(cuttingTo: Zxid?, options: TreeOptions)
+        /// Reads logs for a learner; see ``LeaderAction/needHistory(_:after:through:isFirst:)``.
+        case readHistory(LinkID, after: Zxid, through: Zxid, isFirst: Bool, EnsembleOptions)
         /// Begins the snapshot of a tree that a leader sent; slices follow as for any other.
         case beginReceivedSnapshot(zxid: Zxid, tables: [UInt8])
         /// Ends it and puts it in place of the history.
@@ -43,6 +47,7 @@ final class StorageWorker: Sendable {
         case currentEpochSaved(Int64)
         case reloaded(DataTree, [String])
         case snapshotInstalled
+        case historyRead(LinkID, [Proposal]?)
         case failed(StorageError)
         case stopped
     }
@@ -52,16 +57,18 @@ final class StorageWorker: Sendable {
 
     /// Batch under way, snapshot slice under way, purge: never more at once, with some room.
     private let orders = BlockingQueue<Order>(limit: 64)
+    private let gate: FaultGate
     private let thread: ThreadHandle
 
     /// Starts the thread on a store that has been recovered.
     init(
-        store: Store<FileDisk>, report: @escaping @Sendable (Report) -> Void
+        store: Store<FileDisk>, gate: FaultGate, report: @escaping @Sendable (Report) -> Void
     ) throws(SystemError) {
         let orders = orders
         let handover = Handover(store)
+        self.gate = gate
         thread = try ThreadHandle(name: "conclave-disk") {
-            Self.run(handover.take(), orders, report)
+            Self.run(handover.take(), orders, gate, report)
         }
     }
 
@@ -73,18 +80,26 @@ final class StorageWorker: Sendable {
     /// Finishes what has been ordered, then reports `.stopped`.
     func stop() { orders.close() }
 
+    /// Drops what has been ordered and reports `.stopped`; the files stay as they are.
+    func kill() {
+        gate.kill()
+        orders.close()
+    }
+
     func join() { thread.join() }
 
     private static func run(
-        _ initial: Store<FileDisk>, _ orders: BlockingQueue<Order>, _ report: @Sendable (Report) -> Void
+        _ initial: Store<FileDisk>, _ orders: BlockingQueue<Order>, _ gate: FaultGate,
+        _ report: @Sendable (Report) -> Void
     ) {
         var store = initial
         var snapshotStart = Instant.start
         do throws(StorageError) {
-            while true {
+            work: while true {
                 let batch = orders.receive()
                 guard !batch.isEmpty else { break }
                 for order in batch {
+                    guard gate.pass() else { break work }
                     let start = SystemClock.now()
                     switch order {
                     case .append(let entries):
@@ -123,6 +138,9 @@ final class StorageWorker: Sendable {
                         report(.currentEpochSaved(epoch))
                     case .reload(let zxid, let options):
                         report(try reload(&store, cuttingTo: zxid, options))
+                    case .readHistory(let link, let after, let through, let isFirst, let options):
+                        let proposals = try history(&store, after, through, isFirst: isFirst, options)
+                        report(.historyRead(link, proposals))
                     case .beginReceivedSnapshot(let zxid, let tables):
                         snapshotStart = start
                         try store.beginReceivedSnapshot(zxid: zxid)
@@ -134,7 +152,7 @@ final class StorageWorker: Sendable {
                     }
                 }
             }
-            try store.close()
+            if gate.pass() { try store.close() } else { store.letGo() }
             report(.stopped)
         } catch {
             report(.failed(error))
@@ -143,6 +161,20 @@ final class StorageWorker: Sendable {
 }
 
 extension StorageWorker {
+    /// How much of the logs is read for a learner at a time.
+    private static let historyBytes = 4 << 20
+
+    private static func history(
+        _ store: inout Store<FileDisk>, _ after: Zxid, _ through: Zxid, isFirst: Bool, _ options: EnsembleOptions
+    ) throws(StorageError) -> [Proposal]? {
+        if isFirst {
+            guard let sizes = try store.historySizes(behind: after),
+                options.allowsHistorySync(logBytes: sizes.logBytes, snapshotBytes: sizes.snapshotBytes)
+            else { return nil }
+        }
+        return try store.history(after: after, through: through, limitBytes: historyBytes)
+    }
+
     private static func reload(
         _ store: inout Store<FileDisk>, cuttingTo zxid: Zxid?, _ options: TreeOptions
     ) throws(StorageError) -> Report {

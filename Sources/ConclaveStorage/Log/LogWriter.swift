@@ -58,6 +58,12 @@ struct LogWriter<D: Disk> {
         if open.reserved > open.position { try volume.truncate(open.file, to: open.position) }
     }
 
+    /// Closes the current file as it is.
+    mutating func letGo(_ volume: inout Volume<D>) {
+        if let current { volume.close(current.file) }
+        current = nil
+    }
+
     private func begin(
         _ zxid: Zxid, _ byteCount: Int, _ volume: inout Volume<D>
     ) throws(StorageError) -> Open {

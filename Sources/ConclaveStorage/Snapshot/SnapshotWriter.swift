@@ -67,9 +67,12 @@ struct SnapshotWriter<D: Disk> {
 
     /// Gives up and leaves nothing behind.
     func abandon(_ volume: inout Volume<D>) throws(StorageError) {
-        volume.close(file)
+        letGo(&volume)
         try volume.remove(temporaryPath)
     }
+
+    /// Closes the file as it is.
+    func letGo(_ volume: inout Volume<D>) { volume.close(file) }
 }
 
 /// Reads a sealed snapshot back, piece by piece, before it is published: what cannot be loaded must not replace what can.
@@ -102,9 +105,12 @@ struct SnapshotCheck<D: Disk> {
 
     /// Gives up and leaves nothing behind.
     func abandon(_ volume: inout Volume<D>) throws(StorageError) {
-        volume.close(file)
+        letGo(&volume)
         try volume.remove(writer.temporaryPath)
     }
+
+    /// Closes the file as it is.
+    func letGo(_ volume: inout Volume<D>) { volume.close(file) }
 }
 
 /// The snapshot that a new database begins with.

@@ -58,6 +58,16 @@ extension DataTree {
     /// A leader has begun an epoch: its number counts as seen, although no transaction bears it.
     package mutating func beginEpoch(at zxid: Zxid) { lastProcessed = max(lastProcessed, zxid) }
 
+    /// Puts the ensemble's configuration into its node, as every server does for itself when it begins to serve; no
+    /// transaction, and no part of the digest.
+    package mutating func installConfiguration(_ text: [UInt8], version: Zxid, timeMilliseconds: Int64) {
+        let path: NodePath = "/zookeeper/config"
+        guard let node = find(path), data(of: node) != text else { return }
+        var unheard = TreeEffects(isRecording: false)
+        let header = TransactionHeader(session: .none, cxid: 0, zxid: version, timeMilliseconds: timeMilliseconds)
+        applySetData(path, text, -1, header, &unheard)
+    }
+
     /// The tree may hold parts of later transactions, up to this one: digests tell nothing before.
     package mutating func ignoreDigests(through zxid: Zxid) {
         if zxid > lastProcessed { fuzzyUntil = (zxid, nil) }

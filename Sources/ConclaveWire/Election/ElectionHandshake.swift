@@ -26,7 +26,8 @@ package struct ElectionHandshake: Equatable, Sendable {
     private static let oneAddress: Int64 = -65_536
     private static let severalAddresses: Int64 = -65_535
 
-    /// Writes the form for one address, or for several if there are more; addresses beyond the longest text are left out.
+    /// Writes the form for one address, or for several if there are more; addresses beyond the longest text are left
+    /// out.
     package func encode(into writer: inout ByteWriter) {
         var text = ""
         for address in addresses {
@@ -40,7 +41,8 @@ package struct ElectionHandshake: Equatable, Sendable {
 
     /// Reads a handshake from the start of what was received so far.
     ///
-    /// - Returns: the handshake and how many bytes it took; `nil` if more bytes are needed. At most ``maximumBytes`` are
+    /// - Returns: the handshake and how many bytes it took; `nil` if more bytes are needed. At most ``maximumBytes``
+    /// are
     ///   ever needed.
     package static func decode(_ bytes: [UInt8]) throws(DecodingError) -> (handshake: ElectionHandshake, count: Int)? {
         var reader = ByteReader(bytes)

@@ -3,7 +3,7 @@ import ConclaveCore
 /// One message between election ports: a vote, and what its sender is doing.
 ///
 /// ```
-/// int length | int state | long leader | long zxid | long round | long peerEpoch | int version | int length | configuration
+/// int length | int state | long leader | long zxid | long round | long peerEpoch | int version | int length | text
 ///              0           4             12          20           28               36            40           44
 /// ```
 package struct ElectionNotification: Equatable, Sendable {
@@ -52,8 +52,8 @@ package struct ElectionNotification: Equatable, Sendable {
 
     /// Reads a message without its length; older and shorter forms count as well.
     ///
-    /// 28 bytes: the epoch is that of the zxid. 40 bytes: version 0, whatever stands in its place. Versions above 1 carry a
-    /// configuration. Everything else that is cut is refused.
+    /// 28 bytes: the epoch is that of the zxid. 40 bytes: version 0, whatever stands in its place. Versions above 1
+    /// carry a configuration. Everything else that is cut is refused.
     package init(from reader: inout ByteReader) throws(DecodingError) {
         let total = reader.remaining
         let number = try reader.readInt32()

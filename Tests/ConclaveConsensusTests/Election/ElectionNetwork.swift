@@ -2,7 +2,8 @@ import ConclaveConsensus
 import ConclaveCore
 import ConclaveWire
 
-/// Electors joined by simulated connections: bytes arrive in order, late, in pieces or not at all; everything from one seed.
+/// Electors joined by simulated connections: bytes arrive in order, late, in pieces or not at all; everything from one
+/// seed.
 struct ElectionNetwork {
     /// One direction-aware end of a connection.
     private struct End {

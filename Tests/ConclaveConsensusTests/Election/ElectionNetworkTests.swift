@@ -26,6 +26,8 @@ struct ElectionNetworkTests {
         var members: [Int64: Member] = [:]
         var epochs: [Int64: Int64] = [:]
         var acknowledged: [Int64] = []
+        /// Whether faults are over.
+        var isHealing = false
         let ids: [Int64]
 
         init(_ text: String, seed: UInt64) throws {
@@ -116,7 +118,7 @@ struct ElectionNetworkTests {
             let counter = members[id]!.history.filter { $0 >> 32 == epoch }.count + 1
             let zxid = epoch << 32 | Int64(counter)
             // A follower that misses a write leaves: order is kept within a connection.
-            let reached = followers.filter { _ in Int.random(in: 0..<20, using: &network.random) > 0 }
+            let reached = followers.filter { _ in isHealing || Int.random(in: 0..<20, using: &network.random) > 0 }
             for server in [id] + reached { members[server]!.history.append(zxid) }
             if network.configuration.isQuorum({ $0.rawValue == id || reached.contains($0.rawValue) }) {
                 acknowledged.append(zxid)
@@ -154,8 +156,8 @@ struct ElectionNetworkTests {
     ]
 
     @Test(
-        "Whatever happens an epoch has one leader and no acknowledged write is lost; once it stops, everybody follows one",
-        arguments: 0..<3000)
+        "Under faults an epoch has one leader and acknowledged writes stay; after them everybody follows one",
+        arguments: 0..<24)
     func faults(seed: Int) throws {
         var run = try Run(Self.ensembles[seed % Self.ensembles.count], seed: UInt64(seed))
         run.network.delay = seed % 3 == 0 ? 1...40 : 1...5
@@ -167,14 +169,14 @@ struct ElectionNetworkTests {
             run.fault()
             try run.run(milliseconds: .random(in: 10...400, using: &run.network.random))
         }
+        run.isHealing = true
         run.network.healCuts()
         for id in run.ids where run.members[id]?.isUp == false { run.start(id) }
         var waited = 0
-        while run.commonLeader == nil, waited < 60 {
+        while run.commonLeader == nil, waited < 12 {
             try run.run(milliseconds: 250)
             waited += 1
         }
-        print("STAT \(seed) waited \(waited*250) epochs \(run.epochs.count) acked \(run.acknowledged.count) msgs \(run.network.messages)")
         let state = run.ids.map { "\($0): \(run.network.leader(of: $0) as Any) \(run.members[$0]!.joined as Any)" }
         #expect(run.commonLeader != nil, "seed \(seed) after \(waited * 250) ms: \(state)")
         #expect(!run.acknowledged.isEmpty)

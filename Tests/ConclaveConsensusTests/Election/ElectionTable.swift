@@ -20,7 +20,9 @@ struct ElectionTable {
     init(voters count: Int) throws { try self.init((1...count).map { "server.\($0)=h\($0):1:2\n" }.joined()) }
 
     /// Starts servers at the same moment, connected to all others that run.
-    mutating func start(_ servers: Int64..., zxid: Int64 = 0, epoch: Int64 = 0, role: EnsembleMember.Role = .participant) {
+    mutating func start(
+        _ servers: Int64..., zxid: Int64 = 0, epoch: Int64 = 0, role: EnsembleMember.Role = .participant
+    ) {
         for id in servers where machines[id] == nil {
             machines[id] = ElectionMachine(
                 options: EnsembleOptions(myID: ServerID(rawValue: id)), configuration: configuration, role: role)

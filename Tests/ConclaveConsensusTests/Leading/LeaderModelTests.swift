@@ -10,10 +10,13 @@ struct LeaderModelTests {
     func history(seed: UInt64) throws {
         var model = try LeaderModel(seed: seed, voters: 3 + Int64(seed % 3), observers: Int64(seed % 2))
         for _ in 0..<1500 where !model.isOver { try model.step(faults: true) }
-        for _ in 0..<4000 where !model.isOver && !model.isSettled { try model.step(faults: false) }
+        for _ in 0..<60 where !model.isOver && !model.isSettled {
+            for _ in 0..<100 where !model.isOver { try model.step(faults: false) }
+        }
         #expect(model.problems == [], "seed \(seed)")
-        #expect(model.isOver || model.isSettled, "seed \(seed): \(model.state)")
-        #expect(model.isOver || model.harness.lastCommitted.counter > 0, "seed \(seed): nothing was committed")
+        // The one excuse: too many connections were broken when it mattered.
+        let excuses = ["the quorum left while it caught up", "too few followers are left"]
+        #expect(model.isSettled || excuses.contains(model.end ?? ""), "seed \(seed): \(model.state)")
     }
 }
 
@@ -21,7 +24,7 @@ struct LeaderModelTests {
 struct LeaderModel {
     private(set) var harness: LeaderMachine
     private(set) var problems: [String] = []
-    private(set) var isOver = false
+    private(set) var end: String?
 
     private var random: SeededRandom
     private var now = Instant(milliseconds: 1_000_000)
@@ -46,7 +49,7 @@ struct LeaderModel {
         options.commitLogCount = 12
         options.learnerBurstBytes = 300
         options.snapshotSizeFactor = seed % 4 == 0 ? -1 : 0
-        options.tickMilliseconds = 200
+        options.tickMilliseconds = 2000
         options.initLimit = 1000
         options.syncLimit = 100
         var history = CommittedLog(after: .zero, options: options)
@@ -66,9 +69,12 @@ struct LeaderModel {
         }
     }
 
+    var isOver: Bool { end != nil }
+
     var isSettled: Bool {
-        isActive && harness.outstandingCount == 0
-            && learners.allSatisfy { $0.isUpToDate && $0.committed == harness.lastCommitted && $0.log == log }
+        isActive && harness.lastCommitted.counter >= 10 && harness.outstandingCount == 0
+            && learners.allSatisfy { $0.isUpToDate && $0.committed == harness.lastCommitted }
+            && learners.allSatisfy { $0.log == log }
     }
 
     var state: String {
@@ -93,11 +99,11 @@ struct LeaderModel {
             if synced > 0 { harness.synced(through: log[synced - 1].zxid, now: now) }
         case 28..<31: if let link = learners[index].link { harness.drained(link, now: now) }
         case 31: connect(index)
-        case 32..<34: if faults { propose() }
+        case 32..<34: if faults || harness.lastProposed.counter < 10 { propose() }
         case 34..<36:
-            now = now.advanced(byMilliseconds: Int64(roll(20)))
+            now = now.advanced(byMilliseconds: Int64(roll(faults ? 20 : 100)))
             harness.tick(now: now)
-        default: if roll(6) == 0 { disconnect(index) }
+        default: if roll(12) == 0 { disconnect(index) }
         }
         for action in harness.takeActions() { take(action) }
         check()
@@ -126,10 +132,10 @@ struct LeaderModel {
 
     private mutating func deliverToLearner(_ index: Int) {
         guard !learners[index].incoming.isEmpty else { return }
-        let count = 1 + roll(min(400, learners[index].incoming.count))
+        let count = 1 + roll(min(2000, learners[index].incoming.count))
         let bytes = Array(learners[index].incoming.prefix(count))
         learners[index].incoming.removeFirst(count)
-        if let problem = learners[index].receive(bytes, committed: harness.lastCommitted) { problems.append(problem) }
+        if let problem = learners[index].receive(bytes) { problems.append(problem) }
     }
 
     private mutating func deliverToLeader(_ index: Int) {
@@ -148,7 +154,7 @@ struct LeaderModel {
             if let index = index(of: link) { learners[index].incoming += bytes }
         case .close(let link, _): if let index = index(of: link) { learners[index].disconnected() }
         case .activate: isActive = true
-        case .stepDown: isOver = true
+        case .stepDown(let reason): end = reason
         case .saveAcceptedEpoch, .saveCurrentEpoch, .needSnapshot, .needHistory: orders.append(action)
         default: break
         }
@@ -241,11 +247,11 @@ struct ToyLearner {
         unacknowledged.removeFirst(min(count, unacknowledged.count))
     }
 
-    mutating func receive(_ bytes: [UInt8], committed leaderCommitted: Zxid) -> String? {
+    mutating func receive(_ bytes: [UInt8]) -> String? {
         decoder.append(bytes.span)
         do {
             while let packet = try decoder.next() {
-                if let problem = handle(packet, leaderCommitted) {
+                if let problem = handle(packet) {
                     return "learner \(id), \(packet.kind) \(packet.zxid): \(problem)"
                 }
             }
@@ -255,28 +261,24 @@ struct ToyLearner {
         return nil
     }
 
-    private mutating func handle(_ packet: QuorumPacket, _ leaderCommitted: Zxid) -> String? {
+    private mutating func handle(_ packet: QuorumPacket) -> String? {
         switch packet.kind {
         case .leaderInfo:
             let epoch = Int64(packet.zxid.epoch)
             let ack = AckEpoch(currentEpoch: epoch > acceptedEpoch ? currentEpoch : nil)
             acceptedEpoch = epoch
             send(QuorumPacket(.ackEpoch, zxid: last, data: ack.data))
-        case .diff: break
+        case .diff: committed = last
         case .truncate:
-            if leaderCommitted > packet.zxid, last > packet.zxid,
-                log.contains(where: { $0.zxid > packet.zxid && $0.zxid <= leaderCommitted })
-            {
-                // Allowed only for what was committed after this was sent, and then it comes again; the check of the
-                // quorum notices whether it was counted.
-            }
             log.removeAll { $0.zxid > packet.zxid }
             durable = min(durable, packet.zxid)
+            committed = packet.zxid
             if last != packet.zxid { return "the log ends with \(last)" }
         case .snapshot:
             guard !snapshots.isEmpty else { return "no snapshot" }
             log = snapshots.removeFirst()
             durable = last
+            committed = last
         case .proposal, .inform: return append(packet)
         case .commit: return commit(packet.zxid)
         case .newLeader:

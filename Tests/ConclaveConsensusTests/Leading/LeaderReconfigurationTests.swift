@@ -73,7 +73,7 @@ struct LeaderReconfigurationTests {
         leader.ack(two, zxid(1, 0))
         #expect(
             leader.actions() == [
-                .adopt(coming, leader: server(2)), .synchronised(two, server(2)), .synchronised(three, server(3)),
+                .synchronised(two, server(2)), .synchronised(three, server(3)), .adopt(coming, leader: server(2)),
             ])
         #expect(leader.sent(two).last == .upToDate)
         #expect(leader.machine.phase == .retiring)

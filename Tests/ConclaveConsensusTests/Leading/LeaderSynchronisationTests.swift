@@ -339,6 +339,16 @@ struct LeaderSynchronisationTests {
         #expect(leader.actions() == [])
     }
 
+    @Test("A leader that comes from an epoch without transactions still has its history")
+    func historyBeforeEpochBegin() throws {
+        var leader = try LeaderHarness(
+            acceptedEpoch: 4, currentEpoch: 4, lastZxid: zxid(4, 0), history: makeLog(after: zxid(2, 4), (2, 5...9)))
+        let two = leader.join(2, current: 4, last: zxid(2, 7))
+        #expect(leader.sent(two).dropFirst() == [.diff(2, 9)] + Sent.committed(2, 8...9) + [.newLeader(5)])
+        let three = leader.join(3, current: 4, last: zxid(4, 0))
+        #expect(leader.sent(three).dropFirst() == [.diff(4, 0), .newLeader(5)])
+    }
+
     @Test("A history that does not end with the own log is not used")
     func foreignHistory() throws {
         var leader = try LeaderHarness(

@@ -16,7 +16,9 @@ extension Store {
     package mutating func beginSnapshot(zxid: Zxid) throws(StorageError) {
         try begin(in: .open)
         do throws(StorageError) {
-            guard zxid <= lastZxid else {
+            // The begin of an epoch is no transaction: the history in front of it is whole without it.
+            let isBeginOfEpoch = zxid.counter == 0 && zxid.epoch > max(lastZxid, .zero).epoch
+            guard zxid <= lastZxid || isBeginOfEpoch else {
                 throw StorageError(.misuse, "a snapshot at \(zxid) of a history that ends with \(lastZxid)")
             }
             try startSnapshot(zxid)

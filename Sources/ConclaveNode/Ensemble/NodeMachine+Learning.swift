@@ -105,7 +105,8 @@ extension NodeMachine {
     private mutating func serve(_ epoch: Int64, now: Instant, wall: WallTime) {
         let role: ServingRole = learner?.role == .observer ? .observer : .follower
         elector.updateVote(peerEpoch: epoch, now: now)
-        server.startServing(as: role, now: now, wall: wall)
+        // Everything in front of the epoch is here, so clients who have seen its begin elsewhere can be served.
+        server.startServing(as: role, epochStart: Zxid(rawValue: epoch << 32), now: now, wall: wall)
         server.showConfiguration(configuration)
         note(.info, "follows server \(leaderID.map { "\($0)" } ?? "?") in epoch \(epoch)")
         actions.append(.roleChanged(role))

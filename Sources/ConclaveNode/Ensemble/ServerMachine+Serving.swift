@@ -6,7 +6,7 @@ import ConclaveTree
 extension ServerMachine {
     /// Begins to serve clients.
     ///
-    /// - Parameter epochStart: for a leader, the zxid that its epoch begins with and that its first transaction follows.
+    /// - Parameter epochStart: the zxid that the epoch begins with, which a leader's first transaction follows.
     package mutating func startServing(as role: ServingRole, epochStart: Zxid? = nil, now: Instant, wall: WallTime) {
         advance(now, wall)
         self.role = role

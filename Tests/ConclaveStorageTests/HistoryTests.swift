@@ -1,0 +1,66 @@
+import ConclaveCore
+import ConclaveSimulator
+import ConclaveStorage
+import Testing
+
+@Suite("Reading back for those who were away")
+struct HistoryTests {
+    private func zxid(_ value: Int64) -> Zxid { Zxid(rawValue: value) }
+
+    @Test("What is read begins with the newest transaction that is not behind the place, and ends where it is told to")
+    func ranges() throws {
+        var (store, _, _) = try History.recover(try History.threeFiles())
+        for (after, through, expected) in [
+            (1, 30, 1...30), (15, 30, 15...30), (20, 25, 20...25), (29, 30, 29...30), (30, 30, 30...30), (10, 11, 10...11),
+        ] as [(Int64, Int64, ClosedRange<Int64>)] {
+            let found = try store.history(after: zxid(after), through: zxid(through), limitBytes: .max)
+            #expect(found?.map(\.zxid.rawValue) == Array(expected))
+        }
+        #expect(try store.history(after: zxid(0), through: zxid(30), limitBytes: .max) == nil)
+    }
+
+    @Test("A part can be asked for after the other")
+    func parts() throws {
+        var (store, _, _) = try History.recover(try History.threeFiles())
+        var seen: [Int64] = [5]
+        while let last = seen.last, last < 30 {
+            let part = try #require(try store.history(after: zxid(last), through: zxid(30), limitBytes: 300))
+            #expect(part.first?.zxid.rawValue == last && part.count > 1)
+            seen += part.dropFirst().map(\.zxid.rawValue)
+        }
+        #expect(seen == Array(5...30))
+    }
+
+    @Test("Sizes count the logs from the place on, and the newest snapshot")
+    func sizes() throws {
+        var (store, _, _) = try History.recover(try History.threeFiles())
+        let all = try #require(try store.historySizes(behind: zxid(1)))
+        let some = try #require(try store.historySizes(behind: zxid(15)))
+        #expect(some.logBytes < all.logBytes && some.snapshotBytes == all.snapshotBytes && some.snapshotBytes > 0)
+        #expect(try store.historySizes(behind: zxid(0)) == nil)
+    }
+
+    @Test("A damaged log is nobody's history")
+    func damaged() throws {
+        var (store, _, _) = try History.recover(try History.threeFiles())
+        var disk = store.disk
+        disk.flipBit(500, in: History.log(11))
+        (store, _, _) = try History.recover(disk.afterCrash(.everything, seed: 1))
+        #expect(try store.history(after: zxid(12), through: zxid(30), limitBytes: .max) == nil)
+        #expect(try store.history(after: zxid(22), through: zxid(30), limitBytes: .max)?.count == 9)
+    }
+
+    @Test("A leader writes a snapshot at the begin of its epoch, before there is a transaction in it")
+    func beginOfEpoch() throws {
+        var (store, _, _) = try History.recover(SimulatedDisk())
+        _ = try store.append(History.batch(1...5))
+        let begin = Zxid(epoch: 2, counter: 0)
+        #expect(storageError { try store.beginSnapshot(zxid: zxid(6)) }?.code == .misuse)
+        (store, _, _) = try History.recover(store.disk.afterCrash(.everything, seed: 1))
+        try store.beginSnapshot(zxid: begin)
+        try store.writeSnapshot(History.snapshotBody(through: zxid(5)))
+        try store.finishSnapshot(digest: nil)
+        let after = try History.recover(store.disk.afterCrash(.nothing, seed: 1))
+        #expect(after.recovered.lastZxid == begin && after.recovered.warnings == [])
+    }
+}

@@ -1,6 +1,7 @@
 import ConclaveCore
 import ConclaveSimulator
 import ConclaveStorage
+import ConclaveWire
 import Testing
 
 @Suite("Reading back for those who were away")

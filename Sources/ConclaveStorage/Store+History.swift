@@ -62,9 +62,8 @@ extension Store {
                 guard found.isEmpty || proposal.zxid <= after || (found.last?.zxid.isFollowed(by: proposal.zxid) ?? true)
                 else { return false }
                 if proposal.zxid <= after {
-                    // Only the newest of those counts.
+                    // Only the newest of those is told, and it does not count: one more is wanted at the least.
                     found = [proposal]
-                    bytes = proposal.body.count
                 } else {
                     found.append(proposal)
                     bytes += proposal.body.count

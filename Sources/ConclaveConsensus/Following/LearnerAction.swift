@@ -3,8 +3,8 @@ import ConclaveWire
 
 /// What a learner wants done, in this order.
 ///
-/// Orders to storage (`truncate`, `writeSnapshot`, `append`, the epochs) are carried out one after another; sends need not
-/// wait for them, because a send that depends on one is only made after the event that reports it.
+/// Orders to storage (`truncate`, `writeSnapshot`, `append`, the epochs) are carried out one after another; sends need
+/// not wait for them, because a send that depends on one is only made after the event that reports it.
 package enum LearnerAction: Equatable, Sendable {
     // MARK: Connection
 
@@ -17,14 +17,14 @@ package enum LearnerAction: Equatable, Sendable {
 
     /// Write the promise to disk, then ``LearnerMachine/savedAcceptedEpoch(now:)``.
     case saveAcceptedEpoch(Int64)
-    /// Write the epoch to disk, then ``LearnerMachine/savedCurrentEpoch(now:)``. Everything that was ordered to be appended
-    /// before has been synced.
+    /// Write the epoch to disk, then ``LearnerMachine/savedCurrentEpoch(now:)``. Everything that was ordered to be
+    /// appended before has been synced.
     case saveCurrentEpoch(Int64)
 
     // MARK: The leader's history in place of the own one
 
-    /// Cut the log behind a transaction and read tree and position from disk again, then ``LearnerMachine/truncated(now:)``.
-    /// If the log has no such transaction the server cannot go on.
+    /// Cut the log behind a transaction and read tree and position from disk again, then
+    /// ``LearnerMachine/truncated(now:)``. If the log has no such transaction the server cannot go on.
     case truncate(to: Zxid)
     /// Empty the tree; a snapshot follows.
     case beginSnapshot
@@ -38,8 +38,8 @@ package enum LearnerAction: Equatable, Sendable {
     /// Put the tree in place of the history on disk, as a snapshot at its last transaction, then
     /// ``LearnerMachine/snapshotWritten(now:)``.
     case writeSnapshot
-    /// The loaded snapshot may have been taken while it changed: transactions up to this one may have been in it in part, so
-    /// digests tell nothing before. Comes at most once after each snapshot.
+    /// The loaded snapshot may have been taken while it changed: transactions up to this one may have been in it in
+    /// part, so digests tell nothing before. Comes at most once after each snapshot.
     case digestsHold(after: Zxid)
 
     // MARK: History
@@ -63,8 +63,8 @@ package enum LearnerAction: Equatable, Sendable {
     case startServing(epoch: Int64)
     /// The leader asks which sessions were heard of: ``LearnerMachine/answerPing(_:)``.
     case pingReceived
-    /// The oldest forwarded sync is done: everything the leader had committed when it was forwarded has been ordered to be
-    /// committed above.
+    /// The oldest forwarded sync is done: everything the leader had committed when it was forwarded has been ordered to
+    /// be committed above.
     case syncAnswered
     /// Whether a session that was asked about by ``LearnerMachine/revalidate(_:timeoutMilliseconds:)`` lives.
     case revalidated(SessionID, Bool)
@@ -73,8 +73,8 @@ package enum LearnerAction: Equatable, Sendable {
 
     /// Close the connection, stop serving and elect again. Nothing follows.
     ///
-    /// Orders to storage that are under way must end first, and what was appended beyond the last commit counts as the end of
-    /// the own history in the next election.
+    /// Orders to storage that are under way must end first, and what was appended beyond the last commit counts as the
+    /// end of the own history in the next election.
     /// - Parameter memoryIsStale: the tree holds what the disk does not; it must be read from disk again.
     case lookAgain(reason: String, memoryIsStale: Bool)
     case note(LogEvent)

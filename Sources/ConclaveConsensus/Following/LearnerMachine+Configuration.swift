@@ -47,7 +47,8 @@ extension LearnerMachine {
 
     /// A configuration holds from now on; whoever changes its role or its leader through it elects again.
     ///
-    /// - Parameter designatedLeader: who leads under it; `nil` if nobody was named, and the present leader goes on if it can.
+    /// - Parameter designatedLeader: who leads under it; `nil` if nobody was named, and the present leader goes on if
+    ///   it can.
     mutating func adopt(_ next: EnsembleConfiguration, designatedLeader: ServerID?) {
         guard next.version > configuration.version else { return }
         let previous = configuration

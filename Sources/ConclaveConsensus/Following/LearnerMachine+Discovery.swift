@@ -21,8 +21,8 @@ extension LearnerMachine {
 
     /// The leader could not be reached.
     ///
-    /// A leader that was elected this moment may not listen yet, so the first tries follow each other closely; together they
-    /// take as long as the reference's, which lie ``EnsembleOptions/connectRetryMilliseconds`` apart.
+    /// A leader that was elected this moment may not listen yet, so the first tries follow each other closely; together
+    /// they take as long as the reference's, which lie ``EnsembleOptions/connectRetryMilliseconds`` apart.
     package mutating func connectFailed(now: Instant) {
         guard phase == .connecting else { return }
         let gap = min(max(1, options.connectRetryMilliseconds), Self.longestRetryMilliseconds)

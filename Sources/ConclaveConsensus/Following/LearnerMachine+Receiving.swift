@@ -96,7 +96,8 @@ extension LearnerMachine {
         actions.append(.revalidated(answer.session, answer.isValid))
     }
 
-    /// Passes a client's request on. Ignored while not serving: whoever waits learns from `lookAgain` that nothing comes.
+    /// Passes a client's request on. Ignored while not serving: whoever waits learns from `lookAgain` that nothing
+    /// comes.
     ///
     /// - Parameter identities: who the client is; `nil` before that is known, with createSession.
     package mutating func forward(_ request: ForwardedRequest, identities: [Identity]?) {

@@ -161,7 +161,8 @@ extension LearnerMachine {
         acknowledgeProposals()
     }
 
-    /// The leader takes the first ACK it gets for that of NEWLEADER, so those of proposals wait until it has said UPTODATE.
+    /// The leader takes the first ACK it gets for that of NEWLEADER, so those of proposals wait until it has said
+    /// UPTODATE.
     private mutating func acknowledgeProposals() {
         guard phase == .serving else { return }
         while let zxid = backlog.popUnacknowledged() { send(.ack, zxid: zxid) }

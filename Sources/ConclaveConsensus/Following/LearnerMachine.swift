@@ -4,16 +4,18 @@ import ConclaveWire
 /// A follower's or observer's side of the quorum port, from dialling its leader to losing it.
 ///
 /// ```
-/// connecting ─▶ discovering ─▶ promising ─▶ opening ─┬─ DIFF ───────────────────────▶ synchronising ─┐
-///     ▲  │                      (disk)               ├─ TRUNC ─▶ truncating (disk) ─▶      │         │
-///     └──┘ again                                     └─ SNAP ──▶ receivingSnapshot ─▶      │         │
-///                                                                                          NEWLEADER
-/// serving ◀─ UPTODATE ─ acknowledged ◀─ savingEpoch (disk) ◀─ securing (disk) ◀─ storingSnapshot (disk, SNAP only)
+/// connecting ─▶ discovering ─▶ promising ─▶ opening ─┬─ DIFF ──────────────────────▶ synchronising
+///     ▲  │                      (disk)               ├─ TRUNC ─▶ truncating (disk) ─▶    │
+///     └──┘ again                                     └─ SNAP ──▶ receivingSnapshot ─▶    │
+///                                                                                        NEWLEADER
+///               serving ◀─ UPTODATE ─ acknowledged ◀─ savingEpoch ◀─ securing ◀─ storingSnapshot
+///                                                       (disk)        (disk)     (disk, SNAP only)
 /// ```
 ///
-/// What the leader sends before NEWLEADER is durable before the epoch is, and the epoch before NEWLEADER is acknowledged
-/// (ZOOKEEPER-3911, -4643, -4646). Anything that does not fit ends in ``LearnerAction/lookAgain(reason:memoryIsStale:)``, after
-/// which every event is ignored; a new connection is a new machine.
+/// What the leader sends before NEWLEADER is durable before the epoch is, and the epoch before NEWLEADER is
+/// acknowledged (ZOOKEEPER-3911, -4643, -4646). Anything that does not fit ends in
+/// ``LearnerAction/lookAgain(reason:memoryIsStale:)``, after which every event is ignored; a new connection is a new
+/// machine.
 ///
 /// Source: `Learner`, `Follower` and `Observer` of the reference; Junqueira, Reed, Serafini: Zab (2011), phases 1 to 3.
 package struct LearnerMachine: Sendable {
@@ -116,7 +118,8 @@ package struct LearnerMachine: Sendable {
     package var hasEnded: Bool { phase == .ended }
     /// The last transaction that the leader is known to have committed.
     package var committed: Zxid { backlog.committed }
-    /// Whether more should be read from the connection: false while the disk is far behind. To be asked after each event.
+    /// Whether more should be read from the connection: false while the disk is far behind. To be asked after each
+    /// event.
     package var wantsBytes: Bool {
         packets.pendingBytes < Self.comfortableBytes && backlog.unsyncedBytes < Self.comfortableBytes
     }

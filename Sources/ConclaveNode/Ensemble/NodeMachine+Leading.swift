@@ -78,7 +78,8 @@ extension NodeMachine {
             perform(action, now: now, wall: wall)
         }
         guard leader != nil else { return true }
-        let proposed = server.takeProposals()
+        // Who is retiring commits nothing more: what clients still want is lost with their connections.
+        let proposed = leader?.phase == .leading ? server.takeProposals() : []
         for transaction in proposed {
             guard let next = leader?.nextZxid, next == transaction.header.zxid else {
                 leave("the numbers of epoch \(currentEpoch) are used up", now: now, wall: wall)
@@ -101,10 +102,10 @@ extension NodeMachine {
             actions.append(.closeQuorum(link, "\(end)"))
         case .saveAcceptedEpoch(let epoch): order(.saveAcceptedEpoch(epoch))
         case .saveCurrentEpoch(let epoch): order(.saveCurrentEpoch(epoch))
-        case .adopt(let configuration, let leaderID):
+        case .adopt(let configuration, _):
+            // If another server leads under it, the machine steps down when its learners have heard of it.
             adopt(configuration, now: now)
             refreshView()
-            if leaderID != options.myID { leave("server \(leaderID) leads now", now: now, wall: wall) }
         case .activate(let epoch): activate(epoch, now: now, wall: wall)
         case .commit(let zxid):
             committedThrough = max(committedThrough, zxid)

@@ -23,7 +23,10 @@ extension ServerShell {
             peers?.dial(addresses.map { ($0.host, $0.port) }, for: .election) { [weak self] link in
                 self?.electionDialled(server, link)
             }
-        case .sendElection(let link, let bytes), .sendQuorum(let link, let bytes): peers?.send(bytes, on: link)
+        case .sendElection(let link, let bytes): peers?.send(bytes, on: link)
+        case .sendQuorum(let link, let bytes):
+            peers?.send(bytes, on: link)
+            if bytes.count >= Self.noticeableBytes { noticeWhenSent(link) }
         case .closeElection(let link): peers?.close(link)
         case .closeQuorum(let link, let reason):
             note(.debug, "closing \(link): \(reason)")
@@ -67,6 +70,26 @@ extension ServerShell {
     private func roleChanged(_ role: ServingRole) {
         note(.debug, "role: \(role)")
         onRole?(role)
+    }
+
+    /// Sends below this size are never waited for.
+    private static let noticeableBytes = 16 << 10
+
+    /// Tells the node machine when everything sent on a connection has left. The connection does so by itself only if
+    /// something had to wait.
+    func noticeWhenSent(_ link: LinkID) {
+        if sentLinks.isEmpty {
+            loop.schedule(at: loop.now) { [weak self] in self?.noticeSent() }
+        }
+        sentLinks.insert(link)
+    }
+
+    private func noticeSent() {
+        let links = sentLinks.sorted()
+        sentLinks = []
+        for link in links where peers?.pendingBytes(on: link) == 0 {
+            node?.quorumDrained(link, now: loop.now, wall: SystemClock.wallTime())
+        }
     }
 
     private func electionDialled(_ server: ServerID, _ link: LinkID?) {

@@ -56,7 +56,11 @@ extension ServerShell {
         }
         let (bytes, hasMore) = machine.nextSnapshotSlice(limitBytes: Self.snapshotSliceBytes)
         isLastSliceSent = !hasMore
-        for link in snapshotReaders { peers?.send(bytes, on: link) }
+        for link in snapshotReaders {
+            peers?.send(bytes, on: link)
+            // Whoever takes its bytes is alive, however long the whole takes.
+            noticeWhenSent(link)
+        }
         if !hasMore { endSnapshotStreams() }
         isSnapshotReportDue = true
         worker?.send(.writeSnapshot(bytes))

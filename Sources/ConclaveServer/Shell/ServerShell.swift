@@ -32,6 +32,8 @@ final class ServerShell {
     var orders = RingBuffer<StorageOrder>()
     /// How many appends of the node machine the storage thread has.
     var appendsUnderWay = 0
+    /// Connections to other servers whose output is about to be looked at.
+    var sentLinks: Set<LinkID> = []
     /// Learners that wait for a snapshot to begin, and those that get the one being written.
     var snapshotWaiters: [LinkID] = []
     var snapshotReaders: [LinkID] = []

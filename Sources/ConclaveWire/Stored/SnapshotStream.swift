@@ -25,8 +25,8 @@ package struct SnapshotBatch: Equatable, Sendable {
 /// ustring "/" | ustring "BenWasHere"           what follows belongs to the packets behind the snapshot
 /// ```
 ///
-/// The stream says nowhere how long it is, so it must be read to be passed over. Memory: one incomplete record, which is
-/// bounded, plus the bytes of the last ``append(_:)``. Every byte is looked at once and moved twice at the most.
+/// The stream says nowhere how long it is, so it must be read to be passed over. Memory: one incomplete record, which
+/// is bounded, plus the bytes of the last ``append(_:)``. Every byte is looked at once and moved twice at the most.
 package struct SnapshotStreamDecoder: Sendable {
     /// The text at the end of the stream, which the reference asks for.
     package static let signature = Array("BenWasHere".utf8)

@@ -2,7 +2,8 @@ import ConclaveConsensus
 import ConclaveCore
 import ConclaveWire
 
-/// Plays leader, disk and clock for a learner: one call per event, and what the learner did as one word or two per action.
+/// Plays leader, disk and clock for a learner: one call per event, and what the learner did as one word or two per
+/// action.
 struct LearnerConversation {
     var machine: LearnerMachine
     /// Milliseconds.

@@ -18,6 +18,9 @@ package struct ServerMachine: Sendable {
     package internal(set) var statistics = ServerStatistics()
 
     package internal(set) var role = ServingRole.standalone
+    /// The states between which clients were served, or are: what was applied when that began, and when it last ended.
+    package internal(set) var servedFrom = Zxid.zero
+    package internal(set) var servedThrough = Zxid.zero
     var learner = LearnerState()
     /// At a leader: where each session is connected, once it has written.
     var places: [SessionID: SessionPlace] = [:]

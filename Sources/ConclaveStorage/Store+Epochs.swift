@@ -71,6 +71,9 @@ extension Store {
         // The history of the new epoch was adopted, and only the rename is missing.
         let temporary = FileName.currentEpoch + FileName.temporarySuffix
         guard let pending = try readEpoch(temporary), pending >= logged else {
+            // A crash came between the new leader's transactions, which were synced first, and the epoch. Nobody was told
+            // of them: the server goes on in its old epoch, which is safe, and not in the new one, which would not be.
+            if let accepted = try readEpoch(FileName.acceptedEpoch), accepted >= logged { return stored }
             throw StorageError(
                 .epochs, file: directory.snapshotPath(FileName.currentEpoch),
                 "the current epoch is \(stored), but the newest transaction, \(lastZxid), is of epoch \(logged)")

@@ -40,7 +40,10 @@ package struct Store<D: Disk> {
     }
 
     /// The disk as it is now, for tests.
-    package var disk: D { volume.disk }
+    package var disk: D {
+        get { volume.disk }
+        _modify { yield &volume.disk }
+    }
 
     /// Whether a snapshot should be written; see ``StorageOptions/snapshotEvery``.
     package var isSnapshotDue: Bool { snapshot == nil && check == nil && schedule.isDue }

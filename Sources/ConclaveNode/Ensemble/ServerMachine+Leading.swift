@@ -12,6 +12,7 @@ extension ServerMachine {
         _ request: ForwardedRequest, identities: [Identity], from place: SessionPlace, now: Instant, wall: WallTime
     ) {
         advance(now, wall)
+        expiry.touch(request.session, now: now)
         let requester = Preparer.Requester(session: request.session, cxid: request.cxid, identities: identities)
         switch request.operation {
         case .createSession: createForwardedSession(request, from: place)

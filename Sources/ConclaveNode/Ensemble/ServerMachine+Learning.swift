@@ -34,9 +34,24 @@ extension ServerMachine {
     /// The leader has said whether a session that a client brought here lives.
     package mutating func revalidated(_ session: SessionID, isValid: Bool, now: Instant, wall: WallTime) {
         advance(now, wall)
-        guard let id = learner.joining.removeValue(forKey: session), let slot = slotIndex[id],
-            case .creating(session) = slots[slot].phase
-        else { return }
+        guard let question = learner.questions[session]?.popFirst() else { return }
+        if learner.questions[session]?.isEmpty == true { learner.questions[session] = nil }
+        switch question {
+        case .join(let id): joined(session, on: id, isValid: isValid)
+        case .ping(let ping): answerPing(ping, session, isValid: isValid)
+        }
+    }
+
+    private mutating func answerPing(_ ping: AwaitedRequest, _ session: SessionID, isValid: Bool) {
+        learner.awaitedCount -= 1
+        guard isValid else { return closeConnection(of: session) }
+        guard let slot = answerable(ping.connection) else { return }
+        reply(slot, xid: ping.xid, received: ping.received)
+        runWaiting(slot)
+    }
+
+    private mutating func joined(_ session: SessionID, on id: ConnectionID, isValid: Bool) {
+        guard let slot = slotIndex[id], case .creating(session) = slots[slot].phase else { return }
         guard isValid else {
             respondToConnect(slot, session: nil)
             return close(slot, .unknownSession(session))
@@ -97,7 +112,9 @@ extension ServerMachine {
         let known = tree.sessions
         let joining = learner.joining
         let session = sessionIDs.make { known[$0] != nil || joining[$0] != nil }
-        join(slot, session)
+        freshConnections -= 1
+        slots[slot].phase = .creating(session)
+        learner.joining[session] = slots[slot].id
         var body = ByteWriter()
         body.writeInt32(timeoutMilliseconds)
         learner.calls.append(
@@ -108,18 +125,25 @@ extension ServerMachine {
 
     /// Asks the leader whether a session lives.
     mutating func forwardReattach(_ slot: Int, _ session: SessionID, timeoutMilliseconds: Int32) {
-        // A second connection for the same session takes the place of the first.
-        if let other = learner.joining[session], let otherSlot = slotIndex[other] {
-            close(otherSlot, .sessionMoved(session))
-        }
-        join(slot, session)
-        learner.calls.append(.revalidate(session, timeoutMilliseconds: timeoutMilliseconds))
-    }
-
-    private mutating func join(_ slot: Int, _ session: SessionID) {
         freshConnections -= 1
         slots[slot].phase = .creating(session)
-        learner.joining[session] = slots[slot].id
+        ask(.join(slots[slot].id), about: session, timeoutMilliseconds: timeoutMilliseconds)
+    }
+
+    /// Has the leader hear of a session before its ping is answered: a client may believe in its session as long as its
+    /// pings are answered, and only the leader ends sessions (DESIGN 5). An Apache leader takes the question the same way.
+    mutating func confirmPing(_ slot: Int, _ session: SessionID, _ header: RequestHeader) {
+        slots[slot].waiting.append(.inFlight)
+        slots[slot].outstanding += 1
+        learner.awaitedCount += 1
+        let ping = AwaitedRequest(
+            connection: slots[slot].id, xid: header.xid, operation: .ping, parts: [], path: nil, received: now)
+        ask(.ping(ping), about: session, timeoutMilliseconds: slots[slot].sessionTimeoutMilliseconds)
+    }
+
+    private mutating func ask(_ question: SessionQuestion, about session: SessionID, timeoutMilliseconds: Int32) {
+        learner.questions[session, default: RingBuffer()].append(question)
+        learner.calls.append(.revalidate(session, timeoutMilliseconds: timeoutMilliseconds))
     }
 
     // MARK: Coming back

@@ -15,6 +15,7 @@ extension ServerMachine {
         places = [:]
         expiry = SessionExpiry(tickMilliseconds: options.tickMilliseconds)
         if let epochStart { tree.beginEpoch(at: epochStart) }
+        servedFrom = tree.lastProcessed
         preparer = Preparer(options: options, lastZxid: tree.lastProcessed, digest: tree.digest)
         guard role.isPreparing else { return }
         nextContainerCheck = now.advanced(byMilliseconds: options.containerCheckMilliseconds)
@@ -41,6 +42,7 @@ extension ServerMachine {
     package mutating func stopServing(now: Instant, wall: WallTime) {
         advance(now, wall)
         role = .none
+        servedThrough = tree.lastProcessed
         for slot in slots.indices where slots[slot].phase != .closing {
             if case .fresh = slots[slot].phase { continue }
             close(slot, .notServing)

@@ -48,6 +48,14 @@ struct AwaitedRequest: Sendable {
     let received: Instant
 }
 
+/// Why a learner has asked its leader whether a session lives.
+enum SessionQuestion: Sendable {
+    /// A client has brought it here.
+    case join(ConnectionID)
+    /// A client of ours has sent a ping, whose answer is to mean that the leader has heard of it.
+    case ping(AwaitedRequest)
+}
+
 /// What a learner keeps besides: who waits for what.
 struct LearnerState: Sendable {
     /// Writes by session, in the order in which they were sent.
@@ -55,8 +63,10 @@ struct LearnerState: Sendable {
     var awaitedCount = 0
     /// Syncs of all sessions, in the order in which they were sent.
     var syncs = RingBuffer<AwaitedRequest>()
-    /// Connections whose session is being created or asked for.
+    /// Connections whose session is being created.
     var joining: [SessionID: ConnectionID] = [:]
+    /// What was asked about sessions, in the order in which it was asked.
+    var questions: [SessionID: RingBuffer<SessionQuestion>] = [:]
     /// Sessions heard of since the leader was last told, with their timeouts.
     var touched: [SessionID: Int32] = [:]
     var calls: [LeaderCall] = []

@@ -57,6 +57,8 @@ extension ServerMachine {
             write(slot, session, header, &reader)
         case .sync:
             sync(slot, session, header, frame: frame, &reader)
+        case .ping where role.isLearning:
+            confirmPing(slot, session, header)
         case .deleteContainer:
             // Only servers send it; the reference answers so whatever the body says.
             if role.isLearning { return forward(slot, session, header, frame: frame, reader) }

@@ -68,9 +68,10 @@ extension DataTree {
         applySetData(path, text, -1, header, &unheard)
     }
 
-    /// The tree may hold parts of later transactions, up to this one: digests tell nothing before.
+    /// The tree may hold parts of later transactions, up to this one: digests tell nothing before. The greatest zxid
+    /// stands for "until more is known".
     package mutating func ignoreDigests(through zxid: Zxid) {
-        if zxid > lastProcessed { fuzzyUntil = (zxid, nil) }
+        fuzzyUntil = zxid > lastProcessed ? (zxid, nil) : nil
     }
 
     // MARK: Create

@@ -99,10 +99,16 @@ extension DataTree {
     /// Cost: one bit per node, and a copy of the ACL table.
     package mutating func beginSnapshot() -> SnapshotPlan {
         snapshot = SnapshotProgress(slotCount: nodes.count)
-        let current = options.digestEnabled ? TreeDigest(value: digest) : nil
+        var digest = options.digestEnabled ? TreeDigest(value: digest) : nil
+        var digestZxid = lastProcessed
+        if let fuzzyUntil {
+            // Not known: then the file claims none.
+            digest = fuzzyUntil.digest
+            digestZxid = fuzzyUntil.zxid
+        }
         return SnapshotPlan(
-            zxid: lastProcessed, sessionTable: sessions, acls: acls.entries, digest: fuzzyUntil?.digest ?? current,
-            digestZxid: fuzzyUntil?.digest == nil ? lastProcessed : fuzzyUntil?.zxid ?? lastProcessed, nodeCount: nodeCount)
+            zxid: lastProcessed, sessionTable: sessions, acls: acls.entries, digest: digest, digestZxid: digestZxid,
+            nodeCount: nodeCount)
     }
 
     /// Gives up the snapshot under way.

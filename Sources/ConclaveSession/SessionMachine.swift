@@ -68,7 +68,7 @@ package struct SessionMachine: Sendable {
     var output = ByteWriter()
     var pings: [Instant] = []
     var setWatchesInFlight = 0
-    var lastSentAt = Instant.start
+    var lastProofSentAt = Instant.start
     var lastReceivedAt = Instant.start
     var startedAt = Instant.start
     /// When an established connection last brought something.

@@ -4,7 +4,7 @@ import ConclaveWire
 import Testing
 
 @Suite struct TimeTests {
-    @Test("A ping goes out after a third of the timeout without sending, a second earlier, and again after its like")
+    @Test("A ping goes out after a third of the timeout without sending what proves the session, a second earlier, and again after its like")
     func pings() throws {
         var talk = try Conversation()
         talk.establish()
@@ -58,7 +58,7 @@ import Testing
             talk.actions().filter { $0 != .holdLapsed }.prefix(2) == [.disconnect(link: link), .changed(.suspended)])
     }
 
-    @Test("The hold window counts from the sending of the last answered request and ends before the timeout")
+    @Test("The hold window counts from the sending of the last answered write or sync and ends before the timeout")
     func holdWindow() throws {
         var talk = try Conversation()
         #expect(talk.machine.validUntil == .start)
@@ -93,6 +93,20 @@ import Testing
         talk.time += 700
         talk.reply(ReservedXid.ping)
         #expect(talk.machine.validUntil == Instant(milliseconds: sentAt + 8_550))
+    }
+
+    @Test("Reads neither move the window nor put off the pings: a follower answers them by itself")
+    func reads() throws {
+        var talk = try Conversation()
+        talk.establish()
+        let before = talk.machine.validUntil
+        talk.pass(1_500)
+        try talk.submit(.exists(path: "/a", watch: false))
+        talk.refuse(1, .noNode)
+        #expect(talk.machine.validUntil == before)
+        _ = talk.requests()
+        talk.pass(500)
+        #expect(talk.requests() == [SentFrame(xid: ReservedXid.ping, request: .ping)])
     }
 
     @Test("Answers that come late never move the window back")

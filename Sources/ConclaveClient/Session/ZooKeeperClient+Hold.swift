@@ -4,8 +4,8 @@ import ConclaveSystem
 extension ZooKeeperClient {
     /// Until when this client may believe that its session, and what the session owns, exists.
     ///
-    /// `send time of the last answered request + session timeout − margin`, on a clock that counts suspend. Answered
-    /// pings move it forward. In the past when it has lapsed and when the session is over.
+    /// `send time of the last answered ping, write or sync + session timeout − margin`, on a clock that
+    /// counts suspend. Answered pings move it forward. In the past when it has lapsed and when the session is over.
     public var validUntil: ContinuousClock.Instant {
         // In this order: a pause between the two readings makes the answer earlier, not later.
         let here = ContinuousClock.now

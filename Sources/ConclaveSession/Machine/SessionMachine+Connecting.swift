@@ -41,7 +41,7 @@ extension SessionMachine {
                 lastZxidSeen: lastZxidSeen,
                 timeoutMilliseconds: options.timeoutMilliseconds,
                 session: identity.session, password: identity.password, readOnly: options.allowsReadOnly))
-        lastSentAt = now
+        lastProofSentAt = now
         lastReceivedAt = max(lastReceivedAt, now)
         phase = .handshaking(sentAt: now, deadline: deadline)
     }
@@ -145,7 +145,7 @@ extension SessionMachine {
             output.writeRequestFrame(xid: ReservedXid.setWatches, .setWatches(chunk))
             setWatchesInFlight += 1
         }
-        lastSentAt = now
+        lastProofSentAt = now
         sendQueue(now: now)
     }
 

@@ -58,7 +58,7 @@ extension SessionMachine {
         }
         _ = sent.popFirst()
         saw(header.zxid)
-        if !isReadOnly { hold.answered(sentAt: request.sentAt) }
+        if !isReadOnly, request.operation.reachesLeader { hold.answered(sentAt: request.sentAt) }
         if let interest = request.interest {
             settle(interest, header.error, isWanted: request.purpose == .caller, now: now)
         }

@@ -35,7 +35,6 @@ extension SessionMachine {
         if case .established = phase {
             authentication.sendLast()
             writeAuthentication(credential)
-            lastSentAt = now
         }
         return id
     }
@@ -159,7 +158,7 @@ extension SessionMachine {
         sent.append(
             SentRequest(
                 number: number, xid: xid, operation: operation, sentAt: now, purpose: purpose, interest: interest))
-        lastSentAt = now
+        if operation.reachesLeader { lastProofSentAt = now }
     }
 
     /// Everything that has waited goes out.

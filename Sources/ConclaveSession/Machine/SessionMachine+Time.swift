@@ -6,7 +6,7 @@ extension SessionMachine {
     /// find another server.
     var readTimeoutMilliseconds: Int64 { Int64(timeoutMilliseconds) * 2 / 3 }
 
-    /// After so long without sending a ping goes out: a third of the timeout, a second earlier where that is more than
+    /// After so long without sending what proves the session a ping goes out: a third of the timeout, a second earlier where that is more than
     /// a second, at the latest after ten seconds.
     var pingMilliseconds: Int64 {
         let third = Int64(timeoutMilliseconds) / 3
@@ -47,7 +47,7 @@ extension SessionMachine {
     private var readDeadline: Instant { lastReceivedAt.advanced(byMilliseconds: readTimeoutMilliseconds) }
 
     private var pingDeadline: Instant {
-        pings.count < Self.pingLimit ? lastSentAt.advanced(byMilliseconds: pingMilliseconds) : .distantFuture
+        pings.count < Self.pingLimit ? lastProofSentAt.advanced(byMilliseconds: pingMilliseconds) : .distantFuture
     }
 
     private var requestDeadline: Instant? {
@@ -111,7 +111,7 @@ extension SessionMachine {
         if now >= pingDeadline {
             output.writeRequestFrame(xid: ReservedXid.ping, .ping)
             pings.append(now)
-            lastSentAt = now
+            lastProofSentAt = now
         }
         if let due = probe.dueAt, now >= due, let host = probe.take(from: hosts) { actions.append(.probe(host)) }
     }

@@ -34,12 +34,12 @@ extension NodeMachine {
         case .dial(let server, let addresses): actions.append(.dialElection(server, addresses))
         case .send(let link, let bytes): actions.append(.sendElection(link, bytes))
         case .close(let link): actions.append(.closeElection(link))
-        case .decided(let leaderID, let state): begin(state, leaderID, now: now)
+        case .decided(let leaderID, let state): decision = (leaderID, state)
         case .adopt(let configuration): adopt(configuration, now: now)
         case .lookingSeen(let server): leader?.voterIsLooking(server, now: now)
         case .leaderLooking:
-            // Its connection may look alive for a while yet.
-            if phase == .learning { leave("follows no longer: the leader is looking for one", now: now, wall: wall) }
+            // While the connection works it says more than a vote, which may have been under way for long.
+            if phase == .learning, learnerLink == nil { leave("follows no longer: the leader is looking for one", now: now, wall: wall) }
         case .note(let event): actions.append(.note(event))
         }
     }
@@ -51,8 +51,9 @@ extension NodeMachine {
         elector.reconfigured(next, pending: pendingConfiguration, now: now)
     }
 
-    private mutating func begin(_ state: PeerState, _ leaderID: ServerID, now: Instant) {
-        guard phase == .looking else { return }
+    /// Takes the role that the election gave, now that everything that was logged has been synced and applied: what this
+    /// server has to show for itself must survive it.
+    mutating func begin(_ state: PeerState, _ leaderID: ServerID, now: Instant) {
         self.leaderID = leaderID
         switch state {
         case .leading: beginLeading(now: now)

@@ -149,9 +149,6 @@ extension NodeMachine {
 
     private mutating func activate(_ epoch: Int64, now: Instant, wall: WallTime) {
         let start = Zxid(rawValue: epoch << 32)
-        lastLogged = max(lastLogged, start)
-        syncedThrough = max(syncedThrough, start)
-        committedThrough = max(committedThrough, start)
         elector.updateVote(peerEpoch: epoch, now: now)
         server.startServing(as: .leader, epochStart: start, now: now, wall: wall)
         server.showConfiguration(configuration)

@@ -6,16 +6,18 @@ import ConclaveWire
 /// One server of an ensemble as one machine: clients, election, leading and following, and what storage is asked for.
 ///
 /// ```
-///            ┌───────── a role ends ◀──────────┐
-///            ▼                                 │
-///   settling ─ storage idle ─▶ looking ─ decided ─▶ leading / learning
+///        ┌──────────────── a role ends ◀───────────────────┐
+///        ▼                                                 │
+///     looking ─ decided, and storage idle ─▶ leading / learning
+///        ▲                                                 │
+///        └── settling ◀── ends while the history changes ──┘
 /// ```
 ///
-/// While settling, everything that was logged is applied, so that the server's vote is the end of its log. Applied is what is
-/// committed **and** synced here, so that no snapshot is ever ahead of the log (DESIGN D5, D6).
+/// A server's vote is the end of its log; before it takes a role, everything logged is synced and applied. Applied is otherwise
+/// what is committed **and** synced here, so that no snapshot is ever ahead of the log (DESIGN D5, D6).
 package struct NodeMachine: Sendable {
     package enum Phase: Equatable, Sendable {
-        /// Waits until storage has done what it was asked for.
+        /// Waits until storage has changed the history as it was asked to: only then it is known how it ends.
         case settling
         case looking
         case leading
@@ -57,6 +59,10 @@ package struct NodeMachine: Sendable {
     /// Orders without a report.
     var ordersUnderWay = 0
     var mustReload = false
+    /// Orders that change the history, without a report.
+    var changesUnderWay = 0
+    /// What the election has decided, and waits for storage.
+    var decision: (leader: ServerID, state: PeerState)?
     var proposalSizes = ProposalSizes()
     var actions: [NodeAction] = []
     var scratch: [LearnerAction] = []
@@ -143,6 +149,10 @@ package struct NodeMachine: Sendable {
 
     mutating func order(_ order: StorageOrder) {
         ordersUnderWay += 1
+        switch order {
+        case .truncate, .reload, .replaceHistory: changesUnderWay += 1
+        case .append, .saveAcceptedEpoch, .saveCurrentEpoch: break
+        }
         actions.append(.order(order))
     }
 
@@ -158,8 +168,14 @@ package struct NodeMachine: Sendable {
             moved = lead(now: now, wall: wall) || moved
         } else if learner != nil {
             moved = learn(now: now, wall: wall) || moved
-        } else if phase == .settling, ordersUnderWay == 0 {
+        } else if phase == .settling, changesUnderWay == 0 {
             settle(now: now, wall: wall)
+            moved = true
+        } else if phase == .looking, ordersUnderWay == 0, let decided = decision {
+            decision = nil
+            committedThrough = lastLogged
+            applyCommitted(now: now, wall: wall)
+            begin(decided.state, decided.leader, now: now)
             moved = true
         }
         return moved
@@ -184,20 +200,19 @@ package struct NodeMachine: Sendable {
         leader = nil
         learner = nil
         leaderID = nil
+        decision = nil
         proposalSizes = ProposalSizes()
         server.stopServing(now: now, wall: wall)
         server.dropInFlight(after: lastLogged)
         actions.append(.roleChanged(.none))
     }
 
-    /// Applies everything that was logged, and looks for a leader.
+    /// Looks for a leader, if the history stands.
     private mutating func settle(now: Instant, wall: WallTime) {
         if mustReload {
             mustReload = false
             return order(.reload)
         }
-        committedThrough = lastLogged
-        applyCommitted(now: now, wall: wall)
         look(now: now)
     }
 
@@ -239,6 +254,7 @@ package struct NodeMachine: Sendable {
     /// The tree was read from disk anew, behind a cut or because memory had gone ahead.
     package mutating func reloaded(_ tree: DataTree, now: Instant, wall: WallTime) {
         ordersUnderWay -= 1
+        changesUnderWay -= 1
         server.replace(tree)
         position(at: tree.lastProcessed)
         history.truncate(to: tree.lastProcessed)
@@ -249,6 +265,7 @@ package struct NodeMachine: Sendable {
     /// The tree stands on disk in place of the history.
     package mutating func historyReplaced(now: Instant, wall: WallTime) {
         ordersUnderWay -= 1
+        changesUnderWay -= 1
         mustReload = false
         learner?.snapshotWritten(now: now)
         turn(now: now, wall: wall)

@@ -75,6 +75,14 @@ final class PeerNetwork {
         }
     }
 
+    /// Listens no more, and ends all connections once what was sent is out: the others notice at once.
+    func finish() {
+        isClosed = true
+        for listener in listeners { listener.close() }
+        listeners = []
+        for link in links.values { link.connection.finish(timeoutMilliseconds: 200) }
+    }
+
     // MARK: Sending
 
     func send(_ bytes: [UInt8], on id: LinkID) { links[id]?.connection.send(bytes) }

@@ -54,6 +54,11 @@ extension ZooKeeperServer {
     /// Whether it has ended, however.
     var hasEnded: Bool { ending.isKnown }
 
+    /// Which epoch it has promised to follow; `nil` if it stands alone.
+    func epoch() async -> Int64? {
+        await loop.perform { [shell] in shell.withValue { $0.node?.currentEpoch } }
+    }
+
     /// How far the tree is, and what it holds, as one number.
     package func fingerprint() async -> (zxid: Zxid, digest: Int64) {
         await loop.perform { [shell] in

@@ -10,7 +10,8 @@ final class LocalBoard: Sendable {
         /// Pairs of servers that are cut off from each other, the lower id first.
         var cuts: Set<Cut> = []
         var isStopped = false
-        fileprivate var serial: UInt64 = 0
+        /// Grows with every change.
+        fileprivate(set) var serial: UInt64 = 0
         fileprivate var waiters: [CheckedContinuation<Void, Never>] = []
     }
 

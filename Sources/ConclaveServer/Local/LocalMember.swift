@@ -62,6 +62,11 @@ struct LocalMember: Sendable {
         }
     }
 
+    /// It is up and does not stand still.
+    var isRunning: Bool {
+        if case .running = phase { true } else { false }
+    }
+
     var serves: Bool { role.map { $0 != .none } ?? false }
     var leads: Bool { role == .leader }
 

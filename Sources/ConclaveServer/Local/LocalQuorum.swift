@@ -152,19 +152,28 @@ public final class LocalQuorum: Sendable {
         }
     }
 
-    /// Returns when every server that runs, and does not stand still, serves clients. Without a quorum that is never.
+    /// Returns when every server that runs, and does not stand still, serves clients, and all of them follow one leader. Without
+    /// a quorum that is never.
     ///
     /// - Throws: `.cancelled`; the error that ended a server, as ``ZooKeeperServer/untilStopped()``.
     public func untilServing() async throws(ZooKeeperError) {
-        let ended: ZooKeeperServer? = try await board.until { state -> ZooKeeperServer?? in
-            for member in state.members {
-                guard case .running(let server) = member.phase else { continue }
-                guard let role = member.role else { return .some(server) }
-                if role == .none { return nil }
+        while true {
+            let seen = try await board.until { state -> LocalBoard.State? in
+                let running = state.members.filter(\.isRunning)
+                let isReady = running.allSatisfy(\.serves) && running.count(where: \.leads) == 1
+                return isReady || running.isEmpty || running.contains { $0.role == nil } ? state : nil
             }
-            return .some(nil)
+            var epochs: Set<Int64> = []
+            for member in seen.members {
+                guard case .running(let server) = member.phase else { continue }
+                // Without a role it has ended; unless somebody asked for that, there is an error.
+                if member.role == nil { try await server.untilStopped() }
+                if let epoch = await server.epoch() { epochs.insert(epoch) }
+            }
+            if epochs.count < 2 { return }
+            // Somebody has not noticed yet that another leads, but will.
+            _ = try await board.until { $0.serial != seen.serial ? true : nil }
         }
-        try await ended?.untilStopped()
     }
 
     /// Returns when a server serves no clients, because it is down, looks for a leader or catches up with one.
@@ -247,9 +256,13 @@ public final class LocalQuorum: Sendable {
 
     private func configuration(_ member: LocalMember) -> ServerConfiguration {
         var configuration = ServerConfiguration.temporary(dataDirectory: member.directory)
+        // Reserving much for little only keeps the disk busy.
+        configuration.preallocateBytes = 64 << 10
         var settings = EnsembleSettings(configuration: ensemble, myID: member.id)
         settings.initLimitTicks = 100
         settings.syncLimitTicks = 10
+        // Who was elected by a server that is gone now must not keep the others waiting.
+        settings.epochWaitMilliseconds = 500
         configuration.ensemble = settings
         configure(&configuration)
         configuration.clientAddress = ServerConfiguration.loopback

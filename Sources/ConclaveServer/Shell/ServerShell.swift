@@ -119,6 +119,8 @@ final class ServerShell {
         isStopping = true
         listener?.close()
         node?.stop(now: SystemClock.now(), wall: SystemClock.wallTime())
+        if node != nil { turnNode() }
+        peers?.finish()
         for link in connections.values { link.connection.finish() }
         endWorkerIfIdle()
     }

@@ -59,7 +59,7 @@ extension Store {
         try checkEnd(replay.end, newest: candidates[0], used: base, confirmed)
         try TornTailRepair.clean(replay.torn, end: replay.end, in: directory, &volume)
         recovered.torn = replay.torn
-        try makeDurable(base, replay)
+        try makeDurable(base, replay, confirmed)
         newestSnapshot = base.zxid
         verified.insert(base.name)
         try establish(&recovered, confirmed)
@@ -176,13 +176,34 @@ extension Store {
     }
 
     /// Syncs whatever the recovered state rests on.
-    private mutating func makeDurable(_ base: SnapshotName, _ replay: LogReplay<D>) throws(StorageError) {
+    private mutating func makeDurable(
+        _ base: SnapshotName, _ replay: LogReplay<D>, _ confirmed: Zxid?
+    ) throws(StorageError) {
+        for (file, range) in replay.unconfirmed { try rewrite(range, of: directory.logPath(file)) }
         try volume.synchronize(path: directory.snapshotPath(base.name))
-        for file in try directory.logFiles(&volume) where replay.relevant.contains(file) {
-            try volume.synchronize(path: directory.logPath(file))
+        let files = try directory.logFiles(&volume).filter { replay.relevant.contains($0) }
+        if let last = files.last, confirmed.map({ $0 < replay.end }) ?? true {
+            try UnconfirmedTail.rewrite(
+                directory.logPath(last), behind: confirmed, limit: options.maximumEntryBytes, &volume)
         }
+        for file in files { try volume.synchronize(path: directory.logPath(file)) }
         try volume.synchronizeDirectory(directory.snapshots)
         if directory.logs != directory.snapshots { try volume.synchronizeDirectory(directory.logs) }
+    }
+
+    /// Writes bytes of a file anew, as they are. After a sync that failed the system may take them for written although
+    /// they are not, and a sync alone would then do nothing.
+    private mutating func rewrite(_ range: Range<Int64>, of path: String) throws(StorageError) {
+        let file = try volume.openForWriting(path)
+        defer { volume.close(file) }
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            var bytes: [UInt8] = []
+            let wanted = Int(min(range.upperBound - offset, 1 << 20))
+            guard try volume.read(file, at: offset, count: wanted, into: &bytes) > 0 else { return }
+            try volume.write(file, bytes.span, at: offset)
+            offset += Int64(bytes.count)
+        }
     }
 
     private mutating func establish(_ recovered: inout Recovered, _ confirmed: Zxid?) throws(StorageError) {

@@ -41,7 +41,10 @@ extension Store {
         let base = try snapshotToKeep(zxid)
         let files = try directory.logFiles(&volume)
         let boundary = try boundary(behind: zxid, in: files)
-        guard !mustExist || base.zxid == zxid || boundary?.last == zxid else {
+        // The begin of an epoch is no transaction. Whoever has the epoch's first one has what its leader had at the begin.
+        let next = boundary?.next ?? files.first { $0 > zxid }
+        let isBeginOfEpoch = zxid.counter == 0 && next?.epoch == zxid.epoch
+        guard !mustExist || base.zxid == zxid || boundary?.last == zxid || isBeginOfEpoch else {
             throw StorageError(
                 .missing, file: directory.logs, "transaction \(zxid), to which the log should be cut, is not in it")
         }
@@ -69,6 +72,8 @@ extension Store {
         var last: Zxid?
         /// `nil` if nothing later is in the file.
         var cut: Int64?
+        /// The transaction that stands there.
+        var next: Zxid?
     }
 
     private mutating func boundary(behind zxid: Zxid, in files: [Zxid]) throws(StorageError) -> Boundary? {
@@ -80,7 +85,10 @@ extension Store {
         var reader = try LogFileReader(file, path: path, limit: options.maximumEntryBytes, &volume)
         while let passed = try reader.skip(through: zxid, &volume) { boundary.last = passed }
         let offset = reader.offset
-        if case .transaction = try reader.next(&volume) { boundary.cut = offset }
+        if case .transaction(let transaction) = try reader.next(&volume) {
+            boundary.cut = offset
+            boundary.next = transaction.header.zxid
+        }
         return boundary
     }
 

@@ -52,6 +52,34 @@ struct FaultTests {
         #expect(failed > 40)
     }
 
+    @Test("What a start found in memory only survives a later power failure, whatever failed before it")
+    func promisedAfterRestart() throws {
+        let fresh = try History.recover(SimulatedDisk()).store.disk.afterCleanEnd()
+        var failed = 0
+        for operation in 0..<200 {
+            var disk = fresh
+            disk.failures = [operation: .other(errno: 5)]
+            var promised = Zxid.zero
+            var store = History.store(disk)
+            var target = ModelTarget()
+            do throws(StorageError) {
+                _ = try store.recover(into: &target)
+                try work(&store, promised: &promised)
+                continue
+            } catch {
+                failed += 1
+            }
+            // The process starts again on what the system still has in memory, and goes on.
+            var (next, _, found) = try History.recover(store.disk.afterCrash(.processOnly, seed: 1))
+            let first = max(found.lastZxid, .zero).rawValue + 1
+            promised = try next.append(History.batch(first...(first + 2))).through
+            let (_, after, last) = try History.recover(next.disk.afterCrash(.nothing, seed: 1))
+            #expect(last.lastZxid >= promised, "operation \(operation)")
+            #expect(after.holdsExactly(through: last.lastZxid), "operation \(operation)")
+        }
+        #expect(failed > 40)
+    }
+
     @Test("A failed sync is never tried again")
     func failedSync() throws {
         var (store, _, _) = try History.recover(SimulatedDisk())

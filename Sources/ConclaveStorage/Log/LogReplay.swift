@@ -20,6 +20,8 @@ struct LogReplay<D: Disk> {
     private(set) var torn: TornTail?
     /// Numbers left out between neighbours in one file.
     private(set) var skipped = 0
+    /// The parts of files behind the mark: what they hold may never have been synced.
+    private(set) var unconfirmed: [(file: Zxid, range: Range<Int64>)] = []
 
     init(_ directory: DataDirectory, files: [Zxid], base: Zxid, limit: Int) {
         self.directory = directory
@@ -72,8 +74,19 @@ struct LogReplay<D: Disk> {
             case .transaction(let transaction):
                 try arrive(at: transaction.header.zxid, in: reader.path, named: name, at: offset)
                 replayed += 1
+                if transaction.header.zxid > confirmed ?? .zero { note(offset..<reader.offset, in: name) }
                 visit(transaction)
             }
+        }
+    }
+
+    private mutating func note(_ entry: Range<Int64>, in file: Zxid) {
+        if let last = unconfirmed.last, last.file == file {
+            unconfirmed[unconfirmed.count - 1].range = last.range.lowerBound..<entry.upperBound
+        } else {
+            // The header of the file came with its first entry.
+            let start = entry.lowerBound <= Int64(LogFormat.headerBytes) ? 0 : entry.lowerBound
+            unconfirmed.append((file, start..<entry.upperBound))
         }
     }
 

@@ -15,6 +15,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "Recipes", targets: ["Recipes"]),
+        .library(name: "RecipesTesting", targets: ["RecipesTesting"]),
         .library(name: "ConclaveClient", targets: ["ConclaveClient"]),
         .library(name: "ConclaveServer", targets: ["ConclaveServer"]),
         .executable(name: "conclave", targets: ["conclave"]),
@@ -58,6 +59,9 @@ let package = Package(
             name: "Recipes", dependencies: ["ConclaveCore", "ConclaveClient"], path: "Recipes", exclude: ["README.md"],
             swiftSettings: strict),
         .target(
+            name: "RecipesTesting", dependencies: ["ConclaveCore", "ConclaveClient", "ConclaveServer"],
+            swiftSettings: strict),
+        .target(
             name: "ConclaveCommandKit",
             dependencies: [
                 "ConclaveCore", "ConclaveWire", "ConclaveStorage", "ConclaveSystem", "ConclaveClient", "ConclaveServer",
@@ -79,6 +83,7 @@ let package = Package(
         // Tests, and what they share.
         .target(
             name: "ConclaveSimulator", dependencies: ["ConclaveCore"], path: "Tests/ConclaveSimulator",
+            exclude: ["README.md"],
             swiftSettings: pure),
         .testTarget(name: "ConclaveCoreTests", dependencies: ["ConclaveCore"], swiftSettings: strict),
         .testTarget(name: "ConclaveWireTests", dependencies: ["ConclaveCore", "ConclaveWire"], swiftSettings: strict),
@@ -120,11 +125,16 @@ let package = Package(
             name: "RecipesTests", dependencies: ["ConclaveCore", "ConclaveClient", "ConclaveServer", "Recipes"],
             swiftSettings: strict),
         .testTarget(
+            name: "RecipesTestingTests", dependencies: ["ConclaveCore", "Recipes", "RecipesTesting"],
+            swiftSettings: strict),
+        .testTarget(
             name: "ConclaveCommandTests",
             dependencies: [
                 "ConclaveCore", "ConclaveSystem", "ConclaveClient", "ConclaveServer", "ConclaveCommandKit", "Recipes",
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["ConclaveCore", "ConclaveSimulator"], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

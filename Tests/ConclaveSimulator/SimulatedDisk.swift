@@ -2,10 +2,10 @@ import ConclaveCore
 
 /// A disk in memory that behaves as badly as a real one may.
 ///
-/// Every file has two images: what is certain to survive, and what a reader sees now. They differ in sectors of 512 bytes and
-/// in the size. Names are certain only after their folder was synced; until then they are a list of changes, each of which may
-/// or may not have happened after a crash. Operations that change something are counted, and the n-th can be made to crash
-/// the machine or to fail.
+/// Every file has two images: what is certain to survive, and what a reader sees now. They differ in sectors of 512
+/// bytes and in the size. Names are certain only after their folder was synced; until then they are a list of changes,
+/// each of which may or may not have happened after a crash. Operations that change something are counted, and the n-th
+/// can be made to crash the machine or to fail.
 ///
 /// A plain value: a copy is an independent disk.
 package struct SimulatedDisk: Disk, Sendable {
@@ -28,8 +28,8 @@ package struct SimulatedDisk: Disk, Sendable {
         var current = Image()
         /// What survives.
         var durable = Image()
-        /// Sectors that differ from what was last synced. After a failed sync they are forgotten here without being durable, as
-        /// real systems mark pages clean that were never written.
+        /// Sectors that differ from what was last synced. After a failed sync they are forgotten here without being
+        /// durable, as real systems mark pages clean that were never written.
         var dirty: Set<Int> = []
         var isSizeDirty = false
     }
@@ -40,6 +40,12 @@ package struct SimulatedDisk: Disk, Sendable {
         case folder(String)
         case rename(String, to: String)
         case unlink(String)
+    }
+
+    /// What an operation is about.
+    private enum Place {
+        case path(String)
+        case file(File)
     }
 
     var inodes: [Inode] = []
@@ -74,7 +80,7 @@ package struct SimulatedDisk: Disk, Sendable {
     // MARK: Disk
 
     package mutating func list(_ directory: String) throws(DiskError) -> [String] {
-        try beginRead(directory)
+        try beginRead(.path(directory))
         let folder = Self.normal(directory)
         guard folders.contains(folder) else { throw DiskError(.notFound, path: directory, message: "no such folder") }
         let inside = Array(names.keys) + folders.filter { $0 != "/" && $0 != "." }
@@ -88,7 +94,7 @@ package struct SimulatedDisk: Disk, Sendable {
             missing.append(path)
             path = Self.parent(of: path)
         }
-        try change("make folder", directory) { disk in
+        try change("make folder", .path(directory)) { disk in
             for path in missing.reversed() {
                 disk.folders.insert(path)
                 disk.pendingNames.append(.folder(path))
@@ -99,7 +105,7 @@ package struct SimulatedDisk: Disk, Sendable {
     package mutating func synchronizeDirectory(_ directory: String) throws(DiskError) {
         let folder = Self.normal(directory)
         guard folders.contains(folder) else { throw DiskError(.notFound, path: directory, message: "no such folder") }
-        try change("sync folder", directory, crashing: { _ in }) { disk in
+        try change("sync folder", .path(directory), crashing: { _ in }) { disk in
             var left: [NameChange] = []
             for change in disk.pendingNames {
                 if disk.concerns(change, folder) { disk.makeDurable(change) } else { left.append(change) }
@@ -109,7 +115,7 @@ package struct SimulatedDisk: Disk, Sendable {
     }
 
     package mutating func open(_ path: String) throws(DiskError) -> File {
-        try beginRead(path)
+        try beginRead(.path(path))
         guard let inode = names[Self.normal(path)] else {
             throw DiskError(.notFound, path: path, message: "no such file")
         }
@@ -125,7 +131,7 @@ package struct SimulatedDisk: Disk, Sendable {
             throw DiskError(.notFound, path: path, message: "no such folder")
         }
         let inode = inodes.count
-        try change("create", path) { disk in
+        try change("create", .path(path)) { disk in
             disk.inodes.append(Inode())
             disk.names[name] = inode
             disk.pendingNames.append(.link(name, inode: inode))
@@ -136,14 +142,14 @@ package struct SimulatedDisk: Disk, Sendable {
     package mutating func close(_ file: File) {}
 
     package mutating func size(of file: File) throws(DiskError) -> Int64 {
-        try beginRead("")
+        try beginRead(.file(file))
         return Int64(inodes[file.inode].current.size)
     }
 
     package mutating func read(
         _ file: File, at offset: Int64, count: Int, into buffer: inout [UInt8]
     ) throws(DiskError) -> Int {
-        try beginRead("")
+        try beginRead(.file(file))
         let image = inodes[file.inode].current
         let start = min(Int(offset), image.size)
         let end = min(start + count, image.size)
@@ -159,14 +165,14 @@ package struct SimulatedDisk: Disk, Sendable {
         // Safe: the pointer does not leave the closure.
         let copy = unsafe bytes.withUnsafeBufferPointer { unsafe Array($0) }
         try checkRoom(file, Int(offset) + copy.count)
-        try change("write \(copy.count) bytes at \(offset)", path(of: file)) { disk in
+        try change("write \(copy.count) bytes at \(offset)", .file(file)) { disk in
             disk.inodes[file.inode].write(copy, at: Int(offset))
         }
     }
 
     package mutating func preallocate(_ file: File, size: Int64) throws(DiskError) {
         try checkRoom(file, Int(size))
-        try change("preallocate \(size)", path(of: file)) { disk in
+        try change("preallocate \(size)", .file(file)) { disk in
             guard disk.inodes[file.inode].current.size < Int(size) else { return }
             disk.inodes[file.inode].current.size = Int(size)
             disk.inodes[file.inode].isSizeDirty = true
@@ -174,20 +180,20 @@ package struct SimulatedDisk: Disk, Sendable {
     }
 
     package mutating func truncate(_ file: File, to size: Int64) throws(DiskError) {
-        try change("truncate to \(size)", path(of: file)) { disk in disk.inodes[file.inode].resize(to: Int(size)) }
+        try change("truncate to \(size)", .file(file)) { disk in disk.inodes[file.inode].resize(to: Int(size)) }
     }
 
     package mutating func synchronize(_ file: File) throws(DiskError) {
         // Whoever fails to sync once has lost what was not synced, although it can still be read.
         try change(
-            "sync", path(of: file), crashing: { _ in }, failing: { $0.inodes[file.inode].forgetDirty() }
+            "sync", .file(file), crashing: { _ in }, failing: { $0.inodes[file.inode].forgetDirty() }
         ) { disk in disk.inodes[file.inode].makeDurable() }
     }
 
     package mutating func rename(_ path: String, to newPath: String) throws(DiskError) {
         let (old, new) = (Self.normal(path), Self.normal(newPath))
         guard let inode = names[old] else { throw DiskError(.notFound, path: path, message: "no such file") }
-        try change("rename to \(newPath)", path) { disk in
+        try change("rename to \(newPath)", .path(path)) { disk in
             disk.names[old] = nil
             disk.names[new] = inode
             disk.pendingNames.append(.rename(old, to: new))
@@ -197,14 +203,14 @@ package struct SimulatedDisk: Disk, Sendable {
     package mutating func remove(_ path: String) throws(DiskError) {
         let name = Self.normal(path)
         guard names[name] != nil else { throw DiskError(.notFound, path: path, message: "no such file") }
-        try change("remove", path) { disk in
+        try change("remove", .path(path)) { disk in
             disk.names[name] = nil
             disk.pendingNames.append(.unlink(name))
         }
     }
 
     package mutating func exists(_ path: String) throws(DiskError) -> Bool {
-        try beginRead(path)
+        try beginRead(.path(path))
         let name = Self.normal(path)
         return names[name] != nil || folders.contains(name)
     }
@@ -228,20 +234,20 @@ package struct SimulatedDisk: Disk, Sendable {
     ///
     /// - Parameter crashing: what a crash in the middle leaves pending; as a rule the whole change.
     private mutating func change(
-        _ name: String, _ path: String, crashing: ((inout SimulatedDisk) -> Void)? = nil,
+        _ name: @autoclosure () -> String, _ place: Place, crashing: ((inout SimulatedDisk) -> Void)? = nil,
         failing: ((inout SimulatedDisk) -> Void)? = nil, _ body: (inout SimulatedDisk) -> Void
     ) throws(DiskError) {
-        try checkAlive(path)
+        try checkAlive(place)
         defer { operationCount += 1 }
-        if recordsOperations { operations.append("\(name) \(path)") }
-        if let reason = failures[operationCount] {
+        if recordsOperations { operations.append("\(name()) \(path(of: place))") }
+        if !failures.isEmpty, let reason = failures[operationCount] {
             failing?(&self)
-            throw DiskError(reason, path: path, message: "\(name): a failure was asked for")
+            throw DiskError(reason, path: path(of: place), message: "\(name()): a failure was asked for")
         }
         if operationCount == crashAtOperation {
             if let crashing { crashing(&self) } else { body(&self) }
             hasCrashed = true
-            try checkAlive(path)
+            try checkAlive(place)
         }
         if capturesCrashes {
             var image = self
@@ -253,118 +259,32 @@ package struct SimulatedDisk: Disk, Sendable {
         body(&self)
     }
 
-    private mutating func beginRead(_ path: String) throws(DiskError) {
-        try checkAlive(path)
+    private mutating func beginRead(_ place: Place) throws(DiskError) {
+        try checkAlive(place)
         defer { readCount += 1 }
-        if let reason = readFailures[readCount] {
-            throw DiskError(reason, path: path, message: "a failure was asked for")
+        if !readFailures.isEmpty, let reason = readFailures[readCount] {
+            throw DiskError(reason, path: path(of: place), message: "a failure was asked for")
         }
     }
 
-    private func checkAlive(_ path: String) throws(DiskError) {
-        if hasCrashed { throw DiskError(.other(errno: 5), path: path, message: "the machine has crashed") }
+    private func checkAlive(_ place: Place) throws(DiskError) {
+        guard hasCrashed else { return }
+        throw DiskError(.other(errno: 5), path: path(of: place), message: "the machine has crashed")
     }
 
     private func checkRoom(_ file: File, _ size: Int) throws(DiskError) {
         guard let capacity else { return }
         let used = names.values.reduce(0) { $0 + ($1 == file.inode ? 0 : inodes[$1].current.size) }
         guard used + max(size, inodes[file.inode].current.size) <= capacity else {
-            throw DiskError(.full, path: path(of: file), message: "the disk is full")
+            throw DiskError(.full, path: path(of: .file(file)), message: "the disk is full")
         }
     }
 
-    private func path(of file: File) -> String {
-        names.filter { $0.value == file.inode }.keys.min() ?? "a removed file"
-    }
-
-    // MARK: Names
-
-    private func concerns(_ change: NameChange, _ folder: String) -> Bool {
-        switch change {
-        case .link(let name, _), .folder(let name), .unlink(let name): Self.parent(of: name) == folder
-        case .rename(let old, let new): Self.parent(of: old) == folder || Self.parent(of: new) == folder
+    /// Text for people; only made when somebody is going to read it.
+    private func path(of place: Place) -> String {
+        switch place {
+        case .path(let path): path
+        case .file(let file): names.filter { $0.value == file.inode }.keys.min() ?? "a removed file"
         }
-    }
-
-    mutating func makeDurable(_ change: NameChange) {
-        switch change {
-        case .link(let name, let inode): durableNames[name] = inode
-        case .folder(let name): durableFolders.insert(name)
-        case .unlink(let name): durableNames[name] = nil
-        case .rename(let old, let new):
-            // The file's own appearance may be among what was lost; then there is nothing to rename.
-            guard let inode = durableNames[old] else { return }
-            durableNames[old] = nil
-            durableNames[new] = inode
-        }
-    }
-
-    static func normal(_ path: String) -> String {
-        var text = path
-        while text.count > 1, text.hasSuffix("/") { text.removeLast() }
-        return text
-    }
-
-    static func parent(of path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
-    }
-
-    private static func lastPart(_ path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return path }
-        return String(path[path.index(after: slash)...])
-    }
-}
-
-extension SimulatedDisk.Inode {
-    mutating func write(_ bytes: [UInt8], at offset: Int) {
-        guard !bytes.isEmpty else { return }
-        let end = offset + bytes.count
-        if current.content.count < end {
-            current.content.append(contentsOf: [UInt8](repeating: 0, count: end - current.content.count))
-        }
-        current.content.replaceSubrange(offset..<end, with: bytes)
-        if current.size < end {
-            current.size = end
-            isSizeDirty = true
-        }
-        let sector = SimulatedDisk.sectorBytes
-        dirty.formUnion(offset / sector...(end - 1) / sector)
-    }
-
-    mutating func resize(to size: Int) {
-        current.size = size
-        isSizeDirty = true
-        if current.content.count > size { current.content.removeSubrange(size...) }
-    }
-
-    mutating func makeDurable() {
-        for sector in dirty { durable.take(sector, from: current) }
-        if isSizeDirty { durable.resize(to: current.size) }
-        forgetDirty()
-    }
-
-    mutating func forgetDirty() {
-        dirty = []
-        isSizeDirty = false
-    }
-}
-
-extension SimulatedDisk.Image {
-    /// Copies one sector; the size does not change, except to make room for it.
-    mutating func take(_ sector: Int, from other: Self) {
-        let start = sector * SimulatedDisk.sectorBytes
-        let end = min(start + SimulatedDisk.sectorBytes, other.size)
-        guard start < end else { return }
-        if content.count < end { content.append(contentsOf: repeatElement(0, count: end - content.count)) }
-        var bytes = start < other.content.count ? Array(other.content[start..<min(end, other.content.count)]) : []
-        bytes.append(contentsOf: [UInt8](repeating: 0, count: end - start - bytes.count))
-        content.replaceSubrange(start..<end, with: bytes)
-        size = max(size, end)
-    }
-
-    mutating func resize(to size: Int) {
-        self.size = size
-        if content.count > size { content.removeSubrange(size...) }
     }
 }

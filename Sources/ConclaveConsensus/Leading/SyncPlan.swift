@@ -27,7 +27,8 @@ package enum SyncPlan: Equatable, Sendable {
         } else if learner == lastProcessed {
             self = .difference(from: log.count)
         } else if learner > log.last && !isBeginOfEpoch {
-            self = .truncate(to: log.last, from: log.count)
+            // The begin of an epoch is no transaction: there is nothing in a log to cut behind.
+            self = log.last.counter == 0 && log.last > .zero ? .snapshot : .truncate(to: log.last, from: log.count)
         } else if learner >= log.floor && learner <= log.last {
             self = Self.fromMemory(learner, log)
         } else if learner < log.floor && options.allowsHistorySync {

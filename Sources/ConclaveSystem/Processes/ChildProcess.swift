@@ -23,7 +23,8 @@ package enum ExitStatus: Equatable, Sendable {
     }
 }
 
-/// A child process: posix_spawnp(3), waited for by a thread of its own.
+/// A child process: posix_spawnp(3), started and waited for by a thread of its own, so that a child that asks to be
+/// ended with its parent (``ParentProcess/endWithIt(by:)``, which means the thread) lives as long as this process.
 ///
 /// It inherits standard input, output and error and the working directory, and no other descriptor that Conclave
 /// opened; all signals have their default action and none is blocked.
@@ -33,10 +34,15 @@ package final class ChildProcess: Sendable {
         var waiters: [CheckedContinuation<ExitStatus, Never>] = []
     }
 
+    /// What the thread and everybody else share.
+    private final class Outcome: Sendable {
+        let state = Mutex(State())
+    }
+
     package let processID: Int32
     /// The child leads a process group of its own, and signals go to the whole group.
     package let hasOwnGroup: Bool
-    private let state = Mutex(State())
+    private let outcome = Outcome()
 
     /// Starts a program, searched in PATH unless its name has a slash.
     ///
@@ -44,30 +50,34 @@ package final class ChildProcess: Sendable {
     /// - Parameter environment: added to this process's own, replacing what bears the same name; `nil` removes.
     /// - Parameter ownGroup: makes a process group, so that ``signal(_:)`` reaches what the child starts in turn. Not
     ///   for programs that read from a terminal: the system stops a background group that does.
+    /// - Parameter output: where its standard output and error go instead; its standard input is empty then. Stays the
+    ///   caller's to close.
     package init(
-        _ arguments: [String], environment: [String: String?] = [:], ownGroup: Bool = false
+        _ arguments: [String], environment: [String: String?] = [:], ownGroup: Bool = false,
+        output: FileDescriptor? = nil
     ) throws(SystemError) {
         guard let program = arguments.first, !program.isEmpty else { throw SystemError("posix_spawn", errno: .invalid) }
         hasOwnGroup = ownGroup
-        processID = try Self.spawn(arguments, Self.merged(environment), ownGroup: ownGroup)
-        do throws(SystemError) {
-            _ = try ThreadHandle(name: "child \(processID)") { [self] in reap() }
-        } catch {
-            // Nobody could learn how it ends: do not leave it running alone.
-            Signals.send(.kill, to: processID)
-            var status: Int32 = 0
-            while waitpid(processID, &status, 0) < 0, errno == EINTR {}
-            throw error
+        let started = BlockingQueue<Result<Int32, SystemError>>(limit: 1)
+        _ = try ThreadHandle(name: "child") { [outcome] in
+            let result = Result { () throws(SystemError) in
+                try Self.spawn(arguments, Self.merged(environment), ownGroup: ownGroup, output: output)
+            }
+            started.send(result)
+            if case .success(let processID) = result { Self.reap(processID, outcome) }
         }
+        // Starting takes about a millisecond.
+        guard let result = started.receive().first else { preconditionFailure("the queue was closed by nobody") }
+        processID = try result.get()
     }
 
     /// How it ended, or `nil` while it runs.
-    package var status: ExitStatus? { state.withLock { $0.status } }
+    package var status: ExitStatus? { outcome.state.withLock { $0.status } }
 
     /// Waits until it ends. Not cut short by cancellation: a caller that wants that sends a signal.
     package func wait() async -> ExitStatus {
         await withCheckedContinuation { waiter in
-            let status = state.withLock { state in
+            let status = outcome.state.withLock { state in
                 if state.status == nil { state.waiters.append(waiter) }
                 return state.status
             }
@@ -79,20 +89,20 @@ package final class ChildProcess: Sendable {
     @discardableResult
     package func signal(_ signal: Signal) -> Bool {
         // Under the lock the process is not yet reaped, so its number is still its own.
-        state.withLock { state in
+        outcome.state.withLock { state in
             guard state.status == nil else { return false }
             return Signals.send(signal, to: hasOwnGroup ? -processID : processID)
         }
     }
 
-    private func reap() {
+    private static func reap(_ processID: Int32, _ outcome: Outcome) {
         var info = siginfo_t()
         // Waits and leaves the process as it is, so that its number stays taken until the lock is held.
         while waitid(P_PID, id_t(processID), &info, WEXITED | WNOWAIT) != 0, errno == EINTR {}
-        let (status, waiters) = state.withLock { state in
+        let (status, waiters) = outcome.state.withLock { state in
             var number: Int32 = 0
             while waitpid(processID, &number, 0) < 0, errno == EINTR {}
-            let status = Self.decode(number)
+            let status = decode(number)
             state.status = status
             let waiters = state.waiters
             state.waiters = []
@@ -108,7 +118,7 @@ package final class ChildProcess: Sendable {
     }
 
     private static func spawn(
-        _ arguments: [String], _ environment: [String], ownGroup: Bool
+        _ arguments: [String], _ environment: [String], ownGroup: Bool, output: FileDescriptor?
     ) throws(SystemError) -> Int32 {
         #if canImport(Darwin)
         var attributes: posix_spawnattr_t?
@@ -129,6 +139,18 @@ package final class ChildProcess: Sendable {
             flags |= Int32(POSIX_SPAWN_SETPGROUP)
         }
         posix_spawnattr_setflags(&attributes, Int16(flags))
+        #if canImport(Darwin)
+        var actions: posix_spawn_file_actions_t?
+        #else
+        var actions = posix_spawn_file_actions_t()
+        #endif
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        if let output {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+            posix_spawn_file_actions_adddup2(&actions, output.rawValue, 1)
+            posix_spawn_file_actions_adddup2(&actions, output.rawValue, 2)
+        }
 
         var arguments: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         var environment: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
@@ -137,7 +159,7 @@ package final class ChildProcess: Sendable {
             for pointer in environment { free(pointer) }
         }
         var processID: pid_t = 0
-        let result = posix_spawnp(&processID, arguments[0]!, nil, &attributes, &arguments, &environment)
+        let result = posix_spawnp(&processID, arguments[0]!, &actions, &attributes, &arguments, &environment)
         guard result == 0 else {
             throw SystemError("posix_spawn", errno: Errno(rawValue: result))
         }

@@ -31,7 +31,7 @@ import Testing
     func closeUnanswered() async throws {
         let server = try FakeServer()
         defer { server.stop() }
-        let (client, peer) = try await server.client(timeout: 2_400)
+        let (client, peer) = try await server.client(timeout: 9_000)
         async let call = LostConnectionTests.error { _ = try await client.data(at: "/a") }
         _ = try await peer.request()
         await client.close()

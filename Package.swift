@@ -133,8 +133,19 @@ let package = Package(
                 "ConclaveCore", "ConclaveSystem", "ConclaveClient", "ConclaveServer", "ConclaveCommandKit", "Recipes",
             ],
             swiftSettings: strict),
+        .target(
+            name: "ClusterSimulation",
+            dependencies: [
+                "ConclaveCore", "ConclaveWire", "ConclaveTree", "ConclaveStorage", "ConclaveSession",
+                "ConclaveConsensus", "ConclaveNode", "ConclaveSimulator",
+            ],
+            path: "Tests/ClusterSimulation", swiftSettings: pure),
+        .executableTarget(
+            name: "simulate", dependencies: ["ConclaveSimulator", "ClusterSimulation"], path: "Tests/Simulate",
+            swiftSettings: strict),
         .testTarget(
-            name: "SimulationTests", dependencies: ["ConclaveCore", "ConclaveSimulator"], swiftSettings: strict),
+            name: "SimulationTests", dependencies: ["ConclaveCore", "ConclaveSimulator", "ClusterSimulation"],
+            swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

@@ -59,7 +59,7 @@ extension Store {
         try checkEnd(replay.end, newest: candidates[0], used: base, confirmed)
         try TornTailRepair.clean(replay.torn, end: replay.end, in: directory, &volume)
         recovered.torn = replay.torn
-        try makeDurable(base, replay, confirmed)
+        try makeDurable(base, replay)
         newestSnapshot = base.zxid
         verified.insert(base.name)
         try establish(&recovered, confirmed)
@@ -176,17 +176,12 @@ extension Store {
     }
 
     /// Syncs whatever the recovered state rests on.
-    private mutating func makeDurable(
-        _ base: SnapshotName, _ replay: LogReplay<D>, _ confirmed: Zxid?
-    ) throws(StorageError) {
+    private mutating func makeDurable(_ base: SnapshotName, _ replay: LogReplay<D>) throws(StorageError) {
         for (file, range) in replay.unconfirmed { try rewrite(range, of: directory.logPath(file)) }
         try volume.synchronize(path: directory.snapshotPath(base.name))
-        let files = try directory.logFiles(&volume).filter { replay.relevant.contains($0) }
-        if let last = files.last, confirmed.map({ $0 < replay.end }) ?? true {
-            try UnconfirmedTail.rewrite(
-                directory.logPath(last), behind: confirmed, limit: options.maximumEntryBytes, &volume)
+        for file in try directory.logFiles(&volume) where replay.relevant.contains(file) {
+            try volume.synchronize(path: directory.logPath(file))
         }
-        for file in files { try volume.synchronize(path: directory.logPath(file)) }
         try volume.synchronizeDirectory(directory.snapshots)
         if directory.logs != directory.snapshots { try volume.synchronizeDirectory(directory.logs) }
     }

@@ -101,6 +101,18 @@ import Testing
         #expect(!child.signal(.terminate))
     }
 
+    @Test("Both outputs of a child go where they are told to, and its input is empty then")
+    func output() async throws {
+        let pipe = try FileDescriptor.pipe()
+        defer { pipe.read.close() }
+        let child = try ChildProcess(["sh", "-c", "cat; echo out; echo error >&2"], output: pipe.write)
+        pipe.write.close()
+        #expect(await child.wait() == .exited(code: 0))
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let result = bytes.withUnsafeMutableBytes { pipe.read.read(into: $0) }
+        #expect(result == .bytes(10) && String(decoding: bytes[..<10], as: UTF8.self) == "out\nerror\n")
+    }
+
     @Test("A child ignores no signal although its parent ignores some")
     func defaults() async throws {
         Signals.ignoreBrokenPipe()

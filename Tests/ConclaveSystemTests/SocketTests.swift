@@ -121,4 +121,17 @@ func connectedPair() throws -> (client: Socket, server: Socket, listener: Socket
         #expect(count > 0 && count < many.count)
         #expect(left.send(many, from: count) == .wouldBlock)
     }
+
+    @Test("A reserved port stays reserved, whether somebody listens there or not")
+    func reservedPort() throws {
+        let port = try ReservedPort()
+        #expect(port.number > 0)
+        for _ in 0..<2 {
+            let listener = try port.listen()
+            #expect(listener.localAddress == .loopback(port: port.number))
+            let taken = #expect(throws: SystemError.self) { _ = try ReservedPort(port.number) }
+            #expect(taken?.errno == .addressInUse)
+            listener.close()
+        }
+    }
 }

@@ -1,14 +1,14 @@
 import ConclaveCore
 
-/// `conclave demo`: a server, clients and the recipes at work, in one process.
+/// `conclave demo`: three servers, clients and the recipes at work, in one process.
 package enum DemoTool: ToolCommand {
     package static let specification = CommandSpecification(
-        "demo", summary: "watch a server and several clients coordinate; checks itself", usage: "",
+        "demo", summary: "watch three servers and several clients coordinate; checks itself", usage: "",
         details: """
-            Starts a server on a free port with its data in a temporary directory, and clients with sessions of their own: \
-            they contend for a lock, one of them falls asleep and comes back too late, a master is elected and killed, \
-            configuration changes reach subscribers, numbers are drawn at the same time, the server is restarted. Takes about \
-            ten seconds; nothing is left behind.
+            Starts three servers on free ports with their data in a temporary directory, and clients with sessions of their \
+            own: they contend for a lock, one of them falls asleep and comes back too late, a master is elected and killed, \
+            the leader of the servers is killed under load, configuration changes reach subscribers, numbers are drawn at the \
+            same time, all servers fail at once and come back. Takes about ten seconds; nothing is left behind.
             """,
         statuses: [(ExitCode.failed, "one of the checks failed")])
 
@@ -19,9 +19,9 @@ package enum DemoTool: ToolCommand {
         let story = Story(console: context.console, environment: context.environment)
         let world = try await DemoWorld.start()
         story.line(
-            story.bold("Conclave") + ": one server and its clients in this process; sockets, sessions and disk are real"
-        )
-        story.line(story.dim("server on \(world.address), data in \(world.dataDirectory)"))
+            story.bold("Conclave")
+                + ": three servers and their clients in this process; elections, sockets, sessions and disk are real")
+        story.line(story.dim("servers on \(world.address), data in \(world.dataDirectory)"))
         do {
             try await tell(world, story)
         } catch {
@@ -35,7 +35,8 @@ package enum DemoTool: ToolCommand {
     private static func tell(_ world: DemoWorld, _ story: Story) async throws {
         let chapters: [@Sendable (DemoWorld, Story) async throws -> Void] = [
             { try await LockChapter.tell($0, $1) }, { try await FenceChapter.tell($0, $1) },
-            { try await ElectionChapter.tell($0, $1) }, { try await ConfigurationChapter.tell($0, $1) },
+            { try await ElectionChapter.tell($0, $1) }, { try await FailoverChapter.tell($0, $1) },
+            { try await ConfigurationChapter.tell($0, $1) },
             { try await IdentifierChapter.tell($0, $1) }, { try await RestartChapter.tell($0, $1) },
         ]
         for (number, chapter) in chapters.enumerated() {
@@ -56,7 +57,7 @@ package enum DemoTool: ToolCommand {
             return ExitCode.failed
         }
         story.line(story.bold("All \(story.passes) checks hold") + " (\(time)).")
-        story.line(story.dim("Next: 'conclave server --data-dir DIRECTORY', then 'conclave shell' in another window."))
+        story.line(story.dim("Next: 'conclave quorum', then 'conclave shell' in another window."))
         return ExitCode.success
     }
 }

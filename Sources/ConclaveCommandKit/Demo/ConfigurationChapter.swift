@@ -33,7 +33,7 @@ struct ConfigurationChapter: Sendable {
     static let revisions = 8
 
     static func tell(_ world: DemoWorld, _ story: Story) async throws {
-        story.chapter(4, "Configuration", "\(subscribers) subscribers on four connections follow one value")
+        story.chapter(5, "Configuration", "\(subscribers) subscribers on four connections follow one value")
         let publisher = Configuration<Limits>(try await world.connect(), at: path)
         try await publisher.publish(Limits(requestsPerSecond: 0))
         let observer = Observer()

@@ -4,74 +4,65 @@ import ConclaveServer
 import ConclaveSystem
 import Synchronization
 
-/// The server of the demonstration and the clients that are connected to it.
+/// The servers of the demonstration and the clients that are connected to them.
 final class DemoWorld: Sendable {
-    private struct State {
-        var server: ZooKeeperServer
-        var clients: [ZooKeeperClient] = []
-    }
-
+    let quorum: LocalQuorum
     private let directory: TemporaryDirectory
-    private let state: Mutex<State>
+    private let clients = Mutex<[ZooKeeperClient]>([])
 
-    private init(_ server: ZooKeeperServer, _ directory: TemporaryDirectory) {
-        state = Mutex(State(server: server))
+    private init(_ quorum: LocalQuorum, _ directory: TemporaryDirectory) {
+        self.quorum = quorum
         self.directory = directory
     }
 
     static func start() async throws -> DemoWorld {
         let directory = try TemporaryDirectory(prefix: "conclave-demo")
         do {
-            let server = try await ZooKeeperServer.start(.temporary(dataDirectory: directory.path))
-            return DemoWorld(server, directory)
+            return DemoWorld(try await LocalQuorum.start(servers: 3, dataDirectory: directory.path), directory)
         } catch {
             directory.remove()
             throw error
         }
     }
 
-    var address: String { state.withLock(\.server).connectString }
+    var address: String { quorum.connectString }
     var dataDirectory: String { directory.path }
 
-    /// Opens a session of its own.
-    func connect() async throws(ZooKeeperError) -> ZooKeeperClient {
-        let client = try await ZooKeeperClient.connect(to: address, options: Self.options)
-        state.withLock { $0.clients.append(client) }
+    /// Opens a session of its own, with all servers or with one of them.
+    func connect(to server: ServerID? = nil) async throws(ZooKeeperError) -> ZooKeeperClient {
+        let servers = if let server { try quorum.connectString(of: server) } else { address }
+        let client = try await ZooKeeperClient.connect(to: servers, options: .init(sessionTimeout: .seconds(3)))
+        clients.withLock { $0.append(client) }
         return client
     }
 
-    private static var options: ZooKeeperClient.Options {
-        var options = ZooKeeperClient.Options()
-        options.sessionTimeout = .seconds(3)
-        return options
-    }
-
     /// Ends a client's session behind its back.
-    func killSession(of client: ZooKeeperClient) async throws(ToolFailure) {
-        let port = state.withLock(\.server).port
-        try await SessionKiller.kill(client.ticket, at: .loopback(port: UInt16(clamping: port)))
+    func killSession(of client: ZooKeeperClient) async throws(ZooKeeperError) {
+        try await quorum.expire(client.sessionID)
     }
 
     /// Closes the sessions opened so far.
     func closeClients() async {
-        let clients = state.withLock { state in
-            defer { state.clients = [] }
-            return state.clients
+        let clients = clients.withLock { clients in
+            defer { clients = [] }
+            return clients
         }
         for client in clients { await client.close() }
     }
 
-    /// Stops the server and starts another one on its data.
-    func restart() async throws(ZooKeeperError) {
-        await closeClients()
-        await state.withLock(\.server).stop()
-        let server = try await ZooKeeperServer.start(.temporary(dataDirectory: directory.path))
-        state.withLock { $0.server = server }
+    /// Whether all servers hold the same, once each has everything that was committed until now.
+    func hasEqualTrees() async throws(ZooKeeperError) -> Bool {
+        for id in quorum.servers { try await connect(to: id).sync("/") }
+        var digests: Set<Int64> = []
+        for id in quorum.servers {
+            if let found = try await quorum.fingerprint(of: id) { digests.insert(found.digest) }
+        }
+        return digests.count == 1
     }
 
     func end() async {
         await closeClients()
-        await state.withLock(\.server).stop()
+        await quorum.stop()
         directory.remove()
     }
 

@@ -37,7 +37,7 @@ struct ElectionChapter: Sendable {
                 story.tell(elected.name, "is the master of term \(elected.token)\(after)")
                 try await Task.sleep(for: .milliseconds(500))
                 guard round < names.count - 1, let client = candidates[elected.name] else { break }
-                story.tell("server", "\(elected.name)'s session is killed")
+                story.tell("servers", "\(elected.name)'s session is killed")
                 killed = .now
                 try await world.killSession(of: client)
             }

@@ -33,7 +33,7 @@ struct FenceChapter: Sendable {
         try await Task.sleep(for: .milliseconds(250))
         let killed = ContinuousClock.now
         try await world.killSession(of: emil)
-        story.tell("server", "emil's session is over")
+        story.tell("servers", "emil's session is over")
         let new = try await next.value
         story.tell(
             "fatou",

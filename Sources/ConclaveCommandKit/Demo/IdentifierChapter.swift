@@ -6,7 +6,7 @@ struct IdentifierChapter: Sendable {
     private static let clients = 4
 
     static func tell(_ world: DemoWorld, _ story: Story) async throws {
-        story.chapter(5, "Numbers", "four clients draw numbers at the same time")
+        story.chapter(6, "Numbers", "four clients draw numbers at the same time")
         try await draw(
             100, .sequentialNodes(), "/demo/ids/invoices", "one node each", world, story)
         try await draw(2500, .blocks(of: 100), "/demo/ids/events", "in blocks of 100", world, story)

@@ -1,15 +1,19 @@
 import ConclaveClient
 import ConclaveCore
+import ConclaveServer
 import Recipes
 
-/// The server is stopped and started again on its data.
+/// All servers are killed at once and started again on their data.
 struct RestartChapter: Sendable {
     static func tell(_ world: DemoWorld, _ story: Story) async throws {
-        story.chapter(6, "A restart", "the server stops and starts again on its log")
+        story.chapter(7, "A power failure", "all three servers are killed at once and start again on their logs")
+        await world.closeClients()
+        await world.quorum.killAll()
         let begin = ContinuousClock.now
-        try await world.restart()
+        try await world.quorum.restartAll()
+        try await world.quorum.untilServing()
         let client = try await world.connect()
-        story.tell("server", "is back on \(world.address), \(DurationText.format(ContinuousClock.now - begin)) later")
+        story.tell("servers", "are back \(DurationText.format(ContinuousClock.now - begin)) later")
         let counter = String(decoding: try await client.data(at: LockChapter.counterPath).bytes, as: UTF8.self)
         story.check("the counter is still at \(counter)", counter == "\(LockChapter.increments)")
         let version = try await client.data(at: ConfigurationChapter.path).stat.version
@@ -20,6 +24,7 @@ struct RestartChapter: Sendable {
             left += try await client.children(of: "/demo/locks/" + lock).names.count
         }
         story.check("no lock is left behind", left == 0)
+        story.check("all three servers hold the same", try await world.hasEqualTrees())
         await world.closeClients()
     }
 }

@@ -54,6 +54,7 @@ package struct QuorumMachine: Sendable {
     private var actions: [QuorumAction] = []
     private var failure: String?
     private var stage = 0
+    private var hasHinted = false
     private var isFinished = false
 
     /// - Parameter restarts: whether a server that has ended is started again.
@@ -157,6 +158,7 @@ package struct QuorumMachine: Sendable {
             return endIfAlone()
         }
         servers[index].isAwaitingRestart = true
+        tell("server \(id) is started again")
         // At once after a long life; then half a second, one, two and four.
         actions.append(.startLater(id, milliseconds: count == 0 ? 0 : 250 << Int64(count)))
     }
@@ -167,11 +169,13 @@ package struct QuorumMachine: Sendable {
     }
 
     /// What the end of a server means for the others.
-    private func consequence() -> String {
+    private mutating func consequence() -> String {
         let voters = servers.filter { !$0.isObserver }
         let alive = voters.count { $0.process != nil }
-        let hint = restarts ? "; it is started again" : "; with --restart it would be started again"
-        return alive > voters.count / 2 ? hint : "; \(alive) of \(voters.count) voting servers are too few to serve" + hint
+        var text = alive > voters.count / 2 ? "" : "; \(alive) of \(voters.count) voting servers are too few to serve"
+        if !restarts, !hasHinted { text += "; with --restart it would be started again" }
+        hasHinted = true
+        return text
     }
 
     private mutating func fail(_ reason: String) {

@@ -64,6 +64,8 @@ package struct ElectionMachine: Sendable {
     private(set) var voters: [ServerID]
     /// Voters but this one, sorted.
     private var peers: [Peer]
+    /// A voter that nobody waits for until it is heard: the leader that fell silent.
+    private var silent: ServerID?
     /// The number of the election, the logical clock.
     package internal(set) var round: Int64 = 0
     var phase = Phase.idle
@@ -93,7 +95,7 @@ package struct ElectionMachine: Sendable {
         return actions
     }
 
-    /// What this server is doing; `nil` before the first ``start(zxid:currentEpoch:now:)``.
+    /// What this server is doing; `nil` before the first ``start(zxid:currentEpoch:lostLeader:now:)``.
     package var state: PeerState? {
         switch phase {
         case .idle: nil
@@ -120,13 +122,17 @@ package struct ElectionMachine: Sendable {
     /// - Parameters:
     ///   - zxid: the last transaction in this server's log.
     ///   - currentEpoch: the epoch whose history that log holds.
-    package mutating func start(zxid: Zxid, currentEpoch: Int64, now: Instant) {
+    ///   - lostLeader: the leader that was followed until now. Its connections may look alive although it stands still, so
+    ///     the election does not wait for its vote unless something is heard from it.
+    package mutating func start(zxid: Zxid, currentEpoch: Int64, lostLeader: ServerID? = nil, now: Instant) {
+        silent = lostLeader
         begin(Vote(leader: options.myID, zxid: zxid, peerEpoch: currentEpoch), now: now)
     }
 
     /// Takes a message; `server` is who opened the connection says it is.
     package mutating func received(_ notification: ElectionNotification, from server: ServerID, now: Instant) {
         guard phase != .idle, server != options.myID else { return }
+        if server == silent { silent = nil }
         if learnsConfiguration(from: notification, sentBy: server, now: now) { return }
         guard isVoter(server) else { return receivedFromNonVoter(notification, server, now: now) }
         switch phase {
@@ -279,9 +285,9 @@ package struct ElectionMachine: Sendable {
         return pending.isQuorum(has)
     }
 
-    /// Whether a voter is known not to be connected.
+    /// Whether a voter is known not to be connected, or not to say anything.
     func isKnownUnreachable(_ server: ServerID) -> Bool {
-        peers.contains { $0.id == server && $0.isReachable == false }
+        server == silent || peers.contains { $0.id == server && $0.isReachable == false }
     }
 
     private mutating func listVoters() {

@@ -50,9 +50,9 @@ package struct Elector: Sendable {
 
     // MARK: Events of the election
 
-    /// See ``ElectionMachine/start(zxid:currentEpoch:now:)``.
-    package mutating func start(zxid: Zxid, currentEpoch: Int64, now: Instant) {
-        machine.start(zxid: zxid, currentEpoch: currentEpoch, now: now)
+    /// See ``ElectionMachine/start(zxid:currentEpoch:lostLeader:now:)``.
+    package mutating func start(zxid: Zxid, currentEpoch: Int64, lostLeader: ServerID? = nil, now: Instant) {
+        machine.start(zxid: zxid, currentEpoch: currentEpoch, lostLeader: lostLeader, now: now)
         connect(now: now)
     }
 

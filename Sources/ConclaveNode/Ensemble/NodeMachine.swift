@@ -34,6 +34,8 @@ package struct NodeMachine: Sendable {
     package internal(set) var currentEpoch: Int64
     /// Who leads, as far as this server knows.
     package internal(set) var leaderID: ServerID?
+    /// Whom this server followed until its role ended.
+    private var lostLeader: ServerID?
 
     var elector: Elector
     /// Proposed, not in force.
@@ -198,6 +200,7 @@ package struct NodeMachine: Sendable {
         early = []
         learnerLink = nil
         leader = nil
+        lostLeader = learner == nil ? nil : leaderID
         learner = nil
         leaderID = nil
         decision = nil
@@ -218,7 +221,8 @@ package struct NodeMachine: Sendable {
 
     private mutating func look(now: Instant) {
         phase = .looking
-        elector.start(zxid: lastLogged, currentEpoch: currentEpoch, now: now)
+        elector.start(zxid: lastLogged, currentEpoch: currentEpoch, lostLeader: lostLeader, now: now)
+        lostLeader = nil
     }
 
     // MARK: Storage

@@ -45,9 +45,9 @@ extension ServerMachine {
     private mutating func answerPing(_ ping: AwaitedRequest, _ session: SessionID, isValid: Bool) {
         learner.awaitedCount -= 1
         guard isValid else { return closeConnection(of: session) }
-        guard let slot = answerable(ping.connection) else { return }
+        // It has no place among the requests: the leader may answer before writes that were sent earlier are committed.
+        guard let slot = slotIndex[ping.connection], case .established = slots[slot].phase else { return }
         reply(slot, xid: ping.xid, received: ping.received)
-        runWaiting(slot)
     }
 
     private mutating func joined(_ session: SessionID, on id: ConnectionID, isValid: Bool) {
@@ -133,8 +133,6 @@ extension ServerMachine {
     /// Has the leader hear of a session before its ping is answered: a client may believe in its session as long as its
     /// pings are answered, and only the leader ends sessions (DESIGN 5). An Apache leader takes the question the same way.
     mutating func confirmPing(_ slot: Int, _ session: SessionID, _ header: RequestHeader) {
-        slots[slot].waiting.append(.inFlight)
-        slots[slot].outstanding += 1
         learner.awaitedCount += 1
         let ping = AwaitedRequest(
             connection: slots[slot].id, xid: header.xid, operation: .ping, parts: [], path: nil, received: now)

@@ -67,7 +67,10 @@ struct PendingChanges: Sendable {
 
     /// The ephemeral nodes that a session will own, sorted.
     func ephemerals(of session: SessionID, in tree: borrowing DataTree) -> [NodePath] {
-        var paths = tree.ephemerals(of: session).filter { nodes[$0]?.exists ?? true }
+        // A node of that name may have come back, as somebody else's.
+        var paths = tree.ephemerals(of: session).filter { path in
+            nodes[path].map { $0.exists && $0.stat.owner == session.rawValue } ?? true
+        }
         // Sorted below, so the order of the dictionary reaches nothing.
         for (path, node) in nodes where node.exists && node.stat.owner == session.rawValue {
             let isApplied = tree.find(path).map { tree.storedStat(of: $0).owner == session.rawValue } ?? false

@@ -75,7 +75,7 @@ extension ServerMachine {
     }
 
     /// The slot of a connection that still wants an answer, with the request taken off its queue.
-    mutating func answerable(_ id: ConnectionID) -> Int? {
+    private mutating func answerable(_ id: ConnectionID) -> Int? {
         guard let slot = slotIndex[id], slots[slot].phase != .closing else { return nil }
         _ = slots[slot].waiting.popFirst()
         slots[slot].outstanding -= 1
@@ -88,7 +88,7 @@ extension ServerMachine {
     }
 
     /// Answers the reads that waited behind a write, up to the next write.
-    mutating func runWaiting(_ slot: Int) {
+    private mutating func runWaiting(_ slot: Int) {
         guard case .established(let session) = slots[slot].phase else { return }
         while case .read(let frame, let received)? = slots[slot].waiting.first {
             _ = slots[slot].waiting.popFirst()

@@ -77,9 +77,10 @@ extension ServerMachine {
         slots[slot].outstanding += 1
     }
 
-    /// Keeps the session alive; at most once a tick, because a touch only moves the session to the bucket of the tick.
+    /// Keeps the session alive; once for each tick in which its time-out may end, because that tick is all that a touch moves.
     private mutating func touch(_ slot: Int, _ session: SessionID) {
-        let tick = now.milliseconds / max(1, options.tickMilliseconds)
+        let end = now.advanced(byMilliseconds: Int64(slots[slot].sessionTimeoutMilliseconds))
+        let tick = end.milliseconds / max(1, options.tickMilliseconds)
         guard slots[slot].touchedTick != tick else { return }
         slots[slot].touchedTick = tick
         guard role.isPreparing else {

@@ -25,10 +25,13 @@ package struct SeedSweep<Server: SimulatedServer, Client: SimulatedClient>: Send
     /// - Parameters:
     ///   - plan: another one than the seed's, for example a reduced one.
     ///   - keepsTrace: for a person to read; slow.
-    package func run(seed: UInt64, plan: FaultPlan? = nil, keepsTrace: Bool = false) -> RunReport {
+    ///   - traceLimit: how many lines of it are kept, the newest.
+    package func run(
+        seed: UInt64, plan: FaultPlan? = nil, keepsTrace: Bool = false, traceLimit: Int = 20_000
+    ) -> RunReport {
         var simulation = Simulation<Server, Client>(
             options(seed), plan: plan ?? self.plan(seed: seed), servers: serverSetup, clients: clientSetup)
-        if keepsTrace { simulation.keepTrace() }
+        if keepsTrace { simulation.keepTrace(limit: max(1, traceLimit)) }
         return simulation.run()
     }
 

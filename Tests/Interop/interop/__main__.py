@@ -9,14 +9,17 @@ import traceback
 
 from . import harness
 
-MODULES = ("kazoo_client", "zkcli", "words", "files", "locks", "swift_client", "kill", "hostile", "differential")
+MODULES = ("kazoo_client", "zkcli", "words", "files", "locks", "swift_client", "kill", "hostile", "differential", "mixed",
+           "failover")
 
 
 def all_checks():
+    """(name, text, function, whether it runs only when it is asked for)"""
     found = []
     for name in MODULES:
         module = importlib.import_module("." + name, __package__)
-        found += [(check, text, function, name) for check, text, function in module.CHECKS]
+        found += [(*check, False) for check in module.CHECKS]
+        found += [(*check, True) for check in getattr(module, "LONG_CHECKS", ())]
     return found
 
 
@@ -24,14 +27,16 @@ def main():
     parser = argparse.ArgumentParser(prog="run", description=__doc__)
     parser.add_argument("checks", nargs="*", help="names of checks, or beginnings of names; none: all")
     parser.add_argument("--list", action="store_true", help="say what there is")
+    parser.add_argument("--long", action="store_true", help="everything, more often and longer")
     parser.add_argument("--prove", action="store_true",
                         help="judge Apache's own server in place of Conclave's: proves the checks themselves")
     parser.add_argument("--verbose", action="store_true", help="what each check has to tell, and tracebacks")
     options = parser.parse_args()
+    harness.thorough = options.long
     checks = all_checks()
     if options.list:
-        for name, text, _, _ in checks:
-            print(f"{name:22} {text}")
+        for name, text, _, is_long in checks:
+            print(f"{name:22} {text}{' (--long)' if is_long else ''}")
         return 0
     if options.checks:
         for wanted in options.checks:
@@ -40,6 +45,8 @@ def main():
                 return 2
         checks = [check for check in checks
                   if any(check[0] == wanted or check[0].startswith(wanted + "-") for wanted in options.checks)]
+    elif not options.long:
+        checks = [check for check in checks if not check[3]]
     harness.proving = options.prove
 
     def interrupted(number, _):

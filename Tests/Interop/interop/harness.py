@@ -224,10 +224,14 @@ class Server:
                     file.write(f"{key}={value}\n")
         return path
 
-    def start(self, seconds=60.0):
+    def launch(self):
+        """Starts the process and does not wait for anything."""
         with open(self.output, "ab") as out:
             self.process = spawn(self.command(self.write_configuration()), stdout=out, stderr=out,
                                  stdin=subprocess.DEVNULL, cwd=self.folder)
+
+    def start(self, seconds=60.0):
+        self.launch()
         self.wait_serving(seconds)
         return self
 
@@ -268,6 +272,14 @@ class Server:
     def resident_kilobytes(self):
         with open(f"/proc/{self.pid}/status") as file:
             return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+
+    def is_stopped(self):
+        """Whether all threads stand still after SIGSTOP."""
+        states = []
+        for thread in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{thread}/stat") as file:
+                states.append(file.read().rsplit(")", 1)[1].split()[0])
+        return set(states) == {"T"}
 
     def open_descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
@@ -316,6 +328,8 @@ def conclave_tool():
 
 #: The server that is judged. `run --prove` puts Apache's own in its place, to prove the checks themselves.
 proving = False
+#: Whether the checks take their time: `run --long`.
+thorough = False
 
 
 def Ours(*arguments, **options):

@@ -71,3 +71,109 @@ class Proxy:
     def close(self):
         self.listener.close()
         self.cut(refuse=True)
+
+
+class Wires:
+    """Relays between the servers of an ensemble, one for each direction of dialling and port, whose flows can be stopped.
+
+    A stopped flow loses nothing and ends nothing: its bytes wait, as on a network that is down for a while. New connections
+    are taken, and nothing is heard on them either.
+    """
+
+    def __init__(self, ports):
+        """`ports`: id -> ports of that server, in an order of the caller's."""
+        self.condition = threading.Condition()
+        self.stopped = set()
+        self.is_closed = False
+        self.listeners = {}
+        self.sockets = set()
+        for source in ports:
+            for target in ports:
+                if source == target:
+                    continue
+                for index, port in enumerate(ports[target]):
+                    listener = socket.create_server(("127.0.0.1", 0))
+                    self.listeners[source, target, index] = listener
+                    threading.Thread(target=self._accept, args=(listener, source, target, port), daemon=True).start()
+
+    def ports(self, source, target):
+        """Where `source` is to dial `target`."""
+        return [listener.getsockname()[1] for (one, other, _), listener in sorted(self.listeners.items())
+                if (one, other) == (source, target)]
+
+    def stop(self, sources, targets, both=True):
+        """Nothing goes from any of the sources to any of the targets any more, and nothing back unless told otherwise."""
+        with self.condition:
+            for source in sources:
+                for target in targets:
+                    self.stopped.add((source, target))
+                    if both:
+                        self.stopped.add((target, source))
+
+    def heal(self):
+        with self.condition:
+            self.stopped.clear()
+            self.condition.notify_all()
+
+    def close(self):
+        with self.condition:
+            self.is_closed = True
+            self.condition.notify_all()
+            sockets, self.sockets = self.sockets, set()
+        for listener in self.listeners.values():
+            listener.close()
+        for one in sockets:
+            self._end(one)
+
+    def _accept(self, listener, source, target, port):
+        while True:
+            try:
+                inner, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._connect, args=(inner, source, target, port), daemon=True).start()
+
+    def _connect(self, inner, source, target, port):
+        if not self._wait(source, target):
+            return self._end(inner)
+        try:
+            outer = socket.create_connection(("127.0.0.1", port), 5)
+            outer.settimeout(None)
+        except OSError:
+            return self._end(inner)
+        for one in (inner, outer):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self.condition:
+            self.sockets |= {inner, outer}
+        threading.Thread(target=self._pump, args=(outer, inner, target, source), daemon=True).start()
+        self._pump(inner, outer, source, target)
+
+    def _wait(self, source, target):
+        """Waits until the flow is open; false if everything has ended."""
+        with self.condition:
+            while (source, target) in self.stopped and not self.is_closed:
+                self.condition.wait()
+            return not self.is_closed
+
+    def _pump(self, inner, outer, source, target):
+        try:
+            while True:
+                data = inner.recv(1 << 16)
+                if not self._wait(source, target):
+                    break
+                if not data:
+                    break
+                outer.sendall(data)
+        except OSError:
+            pass
+        for one in (inner, outer):
+            self._end(one)
+
+    def _end(self, one):
+        with self.condition:
+            self.sockets.discard(one)
+        try:
+            one.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        one.close()

@@ -1,0 +1,103 @@
+import ClusterSimulation
+import ConclaveSimulator
+import Foundation
+
+/// What the command line asks for.
+struct Arguments {
+    struct Mistake: Error {
+        let message: String
+    }
+
+    var seeds: UInt64 = 100
+    var first: UInt64 = 1
+    var servers: Int?
+    var observers: Int?
+    var jobs = ProcessInfo.processInfo.activeProcessorCount
+    var planted: PlantedBug?
+    var replay: UInt64?
+    var lines = 400
+    var profiles = FaultProfile.all
+    var wantsHelp = false
+
+    init(_ arguments: some Sequence<String>) throws(Mistake) {
+        var rest = Array(arguments)[...]
+        while let name = rest.popFirst() {
+            if name == "--help" || name == "-h" {
+                wantsHelp = true
+                continue
+            }
+            guard let value = rest.popFirst() else { throw Mistake(message: "\(name) needs a value, or is not known") }
+            switch name {
+            case "--seeds": seeds = try Self.number(value, name)
+            case "--first": first = try Self.number(value, name)
+            case "--servers": servers = max(1, Int(try Self.number(value, name) % 64))
+            case "--observers": observers = Int(try Self.number(value, name) % 32)
+            case "--jobs": jobs = max(1, Int(try Self.number(value, name) % 256))
+            case "--replay": replay = try Self.number(value, name)
+            case "--lines": lines = Int(try Self.number(value, name) % 100_000_000)
+            case "--planted":
+                guard let bug = PlantedBug(rawValue: value) else {
+                    throw Mistake(message: "no bug is called \(value)")
+                }
+                planted = bug
+            case "--profile":
+                guard let profile = FaultProfile.named(value) else {
+                    throw Mistake(message: "no profile is called \(value)")
+                }
+                profiles = [profile]
+            default: throw Mistake(message: "\(name) is not known")
+            }
+        }
+    }
+
+    private static func number(_ text: String, _ name: String) throws(Mistake) -> UInt64 {
+        guard let number = UInt64(text) else { throw Mistake(message: "\(name) \(text): expected a number") }
+        return number
+    }
+
+    func sweep(_ profile: FaultProfile) -> ClusterSweep {
+        let (servers, observers) = (servers, observers)
+        return ClusterSweep(profile, servers: .init(planted: planted), clients: .init(planted: planted)) { seed in
+            var options = SimulationOptions.drawn(seed: seed)
+            if let servers {
+                options.servers = servers
+                options.observers = 0
+            }
+            if let observers {
+                options.servers += observers - options.observers
+                options.observers = observers
+            }
+            return options
+        }
+    }
+
+    /// What replays a seed.
+    func replayCommand(_ seed: UInt64, _ profile: FaultProfile) -> String {
+        var command = "swift run -c release simulate --replay \(seed) --profile \(profile.name)"
+        if let servers { command += " --servers \(servers)" }
+        if let observers { command += " --observers \(observers)" }
+        if let planted { command += " --planted \(planted.rawValue)" }
+        return command
+    }
+
+    static var help: String {
+        """
+        simulate: runs whole clusters of servers and clients in simulated time, with faults, one cluster for each seed, and
+        checks every promise.
+
+          --seeds N        how many seeds (100)
+          --first S        the first one (1)
+          --profile NAME   only this kind of faults: \(FaultProfile.all.map(\.name).joined(separator: ", "))
+          --servers N      voters, instead of what the seed says
+          --observers K    observers, instead of what the seed says
+          --jobs N         clusters at a time (as many as there are processors)
+          --replay SEED    one seed, with its trace; together with --profile
+          --lines N        how much of the trace (400)
+          --planted NAME   with a planted bug, up to the seed that finds it:
+                           \(PlantedBug.allCases.map(\.rawValue).joined(separator: "\n                           "))
+          --help
+
+        Ends with status 1 if a promise was broken, 2 if the command line was not understood.
+        """
+    }
+}

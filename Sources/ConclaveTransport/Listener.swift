@@ -66,7 +66,7 @@ package final class Listener {
     }
 
     private func release() {
-        socket.close()
+        socket.stopListening()
         reserve?.close()
         reserve = nil
         if let pause { loop.cancel(pause) }

@@ -5,7 +5,7 @@
 public enum EnsembleFault: String, CaseIterable, Hashable, Sendable {
     /// The leader's process dies.
     case leaderKilled
-    /// The leader's process stands still, as in a long pause for memory or a debugger; others replace it after a second.
+    /// The leader's process stands still, as in a long pause for memory or a debugger; others replace it after two seconds.
     case leaderPaused
     /// The leader loses touch with the other servers, not with its clients.
     case leaderCutOff

@@ -43,11 +43,11 @@ public final class TestEnsemble: Sendable {
 
     /// A new session, which ``stop()`` closes.
     ///
-    /// - Parameter options: unless given, with a session time-out of two seconds, so that a server that stands still is left
+    /// - Parameter options: unless given, with a session time-out of five seconds, so that a server that stands still is left
     ///   soon.
     /// - Throws: as `ZooKeeperClient.connect`.
     public func connect(
-        options: ZooKeeperClient.Options = .init(sessionTimeout: .seconds(2))
+        options: ZooKeeperClient.Options = .init(sessionTimeout: .seconds(5))
     ) async throws(ZooKeeperError) -> ZooKeeperClient {
         let client = try await ZooKeeperClient.connect(to: connectString, options: options)
         clients.withLock { $0.append(client) }

@@ -117,11 +117,11 @@ struct LocalQuorumTests {
             let journal = Journal()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await journal.write(with: client) }
-                await journal.until(20)
+                try await journal.until(20)
                 try await quorum.kill(leader)
                 let next = try await quorum.untilLeader()
                 #expect(next != leader && quorum.running.count == 2)
-                await journal.until(journal.count + 20)
+                try await journal.until(journal.count + 20)
                 journal.finish()
                 try await group.waitForAll()
             }
@@ -143,12 +143,12 @@ struct LocalQuorumTests {
             let journal = Journal()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<4 { group.addTask { try await journal.write(with: client) } }
-                await journal.until(100)
+                try await journal.until(100)
                 await quorum.killAll()
                 #expect(quorum.running == [] && quorum.leader == nil)
                 try await quorum.restartAll()
                 try await quorum.untilServing()
-                await journal.until(journal.count + 20)
+                try await journal.until(journal.count + 20)
                 journal.finish()
                 try await group.waitForAll()
             }
@@ -161,18 +161,18 @@ struct LocalQuorumTests {
 
     @Test("A leader that stands still is replaced, and follows when it goes on")
     func pausedLeader() async throws {
-        try await withQuorum(configure: { $0.ensemble?.syncLimitTicks = 4 }) { quorum in
+        try await withQuorum(configure: { $0.ensemble?.syncLimitTicks = 10 }) { quorum in
             let leader = try await quorum.untilLeader()
-            // A short time-out, as the client may be the paused one's.
-            let client = try await ZooKeeperClient.connect(
-                to: quorum.connectString, options: .init(sessionTimeout: .seconds(1)))
+            // Not to the one that will not answer: noticing that would take two thirds of the session's time-out.
+            let others = try quorum.servers.filter { $0 != leader }.map { try quorum.connectString(of: $0) }
+            let client = try await ZooKeeperClient.connect(to: others.joined(separator: ","))
             let journal = Journal()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await journal.write(with: client) }
-                await journal.until(10)
+                try await journal.until(10)
                 try await quorum.pause(leader)
                 let next = try await quorum.untilLeader(otherThan: leader)
-                await journal.until(journal.count + 10)
+                try await journal.until(journal.count + 10)
                 try quorum.resume(leader)
                 _ = try await quorum.board.until { state in
                     state.members.contains { $0.id == leader && $0.leads } ? nil : true
@@ -365,7 +365,9 @@ private final class Journal: Sendable {
         var acknowledged: [String] = []
         var next = 0
         var isFinished = false
-        var waiters: [(count: Int, CheckedContinuation<Void, Never>)] = []
+        /// Why a writer has given up.
+        var failure: ZooKeeperError?
+        var waiters: [(count: Int, waiter: CheckedContinuation<Void, any Error>)] = []
     }
 
     private let state = Mutex(State())
@@ -385,33 +387,38 @@ private final class Journal: Sendable {
             let path = "/journal-\(number)"
             do throws(ZooKeeperError) {
                 _ = try await client.create(path)
-                acknowledged(path)
+                change { $0.acknowledged.append(path) }
             } catch {
-                guard error.isOutcomeUnknown else { throw error }
+                guard !error.isOutcomeUnknown else { continue }
+                change { $0.failure = error }
+                throw error
             }
         }
     }
 
-    private func acknowledged(_ path: String) {
-        let ready = state.withLock { state in
-            state.acknowledged.append(path)
-            let count = state.acknowledged.count
-            let ready = state.waiters.filter { $0.count <= count }
-            state.waiters.removeAll { $0.count <= count }
-            return ready
+    private func change(_ body: (inout State) -> Void) {
+        let (ready, failure) = state.withLock { state in
+            body(&state)
+            let (count, failure) = (state.acknowledged.count, state.failure)
+            let ready = state.waiters.filter { $0.count <= count || failure != nil }
+            state.waiters.removeAll { $0.count <= count || failure != nil }
+            return (ready.map(\.waiter), failure)
         }
-        for (_, waiter) in ready { waiter.resume() }
+        for waiter in ready {
+            if let failure { waiter.resume(throwing: failure) } else { waiter.resume() }
+        }
     }
 
-    /// Returns when so many have been acknowledged.
-    func until(_ count: Int) async {
-        await withCheckedContinuation { waiter in
-            let isReached = state.withLock { state in
-                if state.acknowledged.count >= count { return true }
+    /// Returns when so many have been acknowledged; throws if nobody writes any more.
+    func until(_ count: Int) async throws {
+        try await withCheckedThrowingContinuation { waiter in
+            let known = state.withLock { state -> Result<Void, any Error>? in
+                if let failure = state.failure { return .failure(failure) }
+                if state.acknowledged.count >= count { return .success(()) }
                 state.waiters.append((count, waiter))
-                return false
+                return nil
             }
-            if isReached { waiter.resume() }
+            if let known { waiter.resume(with: known) }
         }
     }
 

@@ -12,7 +12,8 @@ struct HistoryTests {
     func ranges() throws {
         var (store, _, _) = try History.recover(try History.threeFiles())
         for (after, through, expected) in [
-            (1, 30, 1...30), (15, 30, 15...30), (20, 25, 20...25), (29, 30, 29...30), (30, 30, 30...30), (10, 11, 10...11),
+            (1, 30, 1...30), (15, 30, 15...30), (20, 25, 20...25), (29, 30, 29...30), (30, 30, 30...30),
+            (10, 11, 10...11),
         ] as [(Int64, Int64, ClosedRange<Int64>)] {
             let found = try store.history(after: zxid(after), through: zxid(through), limitBytes: .max)
             #expect(found?.map(\.zxid.rawValue) == Array(expected))

@@ -55,6 +55,7 @@ extension LeaderMachine {
         learners[slot].stage = .acknowledged
         learners[slot].isTakingSnapshot = false
         learners[slot].deadline = .distantFuture
+        dropEarlierLinks(of: slot)
         if let voter = voter(slot) {
             if !newLeaderAcks.contains(voter) { newLeaderAcks.append(voter) }
             count(acknowledgement: learners[slot].acknowledgedThrough, of: voter)
@@ -65,6 +66,16 @@ extension LeaderMachine {
             welcome(slot, now: now)
             commitAcknowledged(now: now)
         default: break
+        }
+    }
+
+    /// The server uses this connection now. Not sooner: a first packet with its number can come from anybody, and must not
+    /// part the leader from its follower.
+    private mutating func dropEarlierLinks(of slot: Int) {
+        let (link, server) = (learners[slot].link, learners[slot].serverID)
+        for other in learners.indices
+        where learners[other].link < link && learners[other].stage > .connected && learners[other].serverID == server {
+            drop(other, .replaced)
         }
     }
 

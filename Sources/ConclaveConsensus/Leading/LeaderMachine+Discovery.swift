@@ -17,10 +17,6 @@ extension LeaderMachine {
         }
         let accepted = Int64(packet.zxid.rawValue >> 32)
         if phase == .gatheringEpochs, accepted >= Self.lastEpoch { return drop(slot, .epochIsUsedUp(accepted)) }
-        for other in learners.indices
-        where other != slot && learners[other].stage > .connected && learners[other].serverID == server {
-            drop(other, .replaced)
-        }
         learners[slot].serverID = server
         learners[slot].isObserver = isObserver
         learners[slot].knowsEpochs = info.protocolVersion >= LearnerInfo.protocolVersion
@@ -29,7 +25,10 @@ extension LeaderMachine {
         // How long it takes until the epoch is ready is not the learner's fault.
         learners[slot].deadline = .distantFuture
         guard phase == .gatheringEpochs else { return inform(slot, now: now) }
-        epoch = max(epoch, accepted + 1)
+        // A stranger must not use up the numbers of epochs: one that has promised more than this leader offers goes away.
+        if configuration.member(server) != nil || pending?.configuration.member(server) != nil {
+            epoch = max(epoch, accepted + 1)
+        }
         if let voter = voter(slot), !reported.contains(voter) { reported.append(voter) }
         chooseEpoch(now: now)
     }

@@ -142,9 +142,14 @@ package struct LeaderMachine: Sendable {
 
     package mutating func learnerConnected(_ link: LinkID, now: Instant) {
         guard phase != .steppedDown, slots[link] == nil else { return }
-        guard learners.count < options.learnerLinkLimit else {
-            actions.append(.close(link, .tooManyLinks(options.learnerLinkLimit)))
-            return
+        if learners.count >= options.learnerLinkLimit {
+            // Whoever belongs here says so at once: the oldest one that is silent makes room.
+            guard let silent = learners.firstIndex(where: { $0.stage == .connected }) else {
+                actions.append(.close(link, .tooManyLinks(options.learnerLinkLimit)))
+                return
+            }
+            drop(silent, .tooManyLinks(options.learnerLinkLimit))
+            sweep()
         }
         slots[link] = learners.count
         learners.append(

@@ -39,7 +39,9 @@ extension NodeMachine {
         case .lookingSeen(let server): leader?.voterIsLooking(server, now: now)
         case .leaderLooking:
             // While the connection works it says more than a vote, which may have been under way for long.
-            if phase == .learning, learnerLink == nil { leave("follows no longer: the leader is looking for one", now: now, wall: wall) }
+            if phase == .learning, learnerLink == nil {
+                leave("follows no longer: the leader is looking for one", now: now, wall: wall)
+            }
         case .note(let event): actions.append(.note(event))
         }
     }
@@ -72,7 +74,8 @@ extension NodeMachine {
     private mutating func beginLeading(now: Instant) {
         phase = .leading
         leader = LeaderMachine(
-            options: options, configuration: configuration, lastSeen: pendingConfiguration, acceptedEpoch: acceptedEpoch,
+            options: options, configuration: configuration, lastSeen: pendingConfiguration,
+            acceptedEpoch: acceptedEpoch,
             currentEpoch: currentEpoch, lastZxid: lastLogged, history: history, now: now)
         for (link, bytes) in early {
             learnerLinks.append(link)

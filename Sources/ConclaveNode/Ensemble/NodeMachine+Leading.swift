@@ -10,8 +10,12 @@ extension NodeMachine {
         if leader != nil {
             learnerLinks.append(link)
             leader?.learnerConnected(link, now: now)
-        } else if phase == .looking || phase == .settling, early.count < Self.earlyLinkLimit {
-            // Others may know sooner than this server that it leads.
+        } else if phase == .looking || phase == .settling {
+            // Others may know sooner than this server that it leads. They say at once who they are: who is silent makes room.
+            if early.count >= Self.earlyLinkLimit {
+                let leaving = early.remove(at: early.firstIndex { $0.bytes.isEmpty } ?? 0)
+                actions.append(.closeQuorum(leaving.link, "too many before the election has ended"))
+            }
             early.append((link, []))
         } else {
             actions.append(.closeQuorum(link, "this server does not lead"))

@@ -197,7 +197,11 @@ extension Preparer.Answer {
             // A leader may have left what it had prepared before it found the error; nothing of it was done.
             self = .results(
                 parts.map { part in
-                    if case .error(let code) = part { .failed(ZooKeeperError.Code(rawValue: code)) } else { .failed(.ok) }
+                    if case .error(let code) = part {
+                        .failed(ZooKeeperError.Code(rawValue: code))
+                    } else {
+                        .failed(.ok)
+                    }
                 })
         case .multi(let parts):
             self = .results(

@@ -55,7 +55,8 @@ extension ServerMachine {
 
     /// Takes a transaction that a leader has proposed; it is applied when ``committed(through:now:wall:)`` comes to it.
     package mutating func enqueue(_ transaction: Transaction) {
-        inFlight.append(InFlight(zxid: transaction.header.zxid, work: .apply(transaction, .nothing), requester: .replicated))
+        inFlight.append(
+            InFlight(zxid: transaction.header.zxid, work: .apply(transaction, .nothing), requester: .replicated))
     }
 
     /// Applies what a quorum has, in order.

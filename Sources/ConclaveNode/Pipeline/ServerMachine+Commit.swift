@@ -63,6 +63,8 @@ extension ServerMachine {
             if operation == .closeSession { closeConnection(of: transaction.header.session) }
             return
         }
+        // The leader knows the session elsewhere: only a new connection tells it where the client is (ZOOKEEPER-710).
+        if case .failure(.sessionMoved) = answer { return close(slot, .sessionMoved(transaction.header.session)) }
         write(answer, slot, xid: xid, received: received)
         if operation == .closeSession { return close(slot, .sessionEnded(transaction.header.session)) }
         runWaiting(slot)

@@ -24,8 +24,8 @@ protocol PeerNetworkDelegate: AnyObject {
 ///
 /// Lives on its loop. What the bytes mean is the node machine's affair.
 final class PeerNetwork {
-    /// Far above what a leader lets wait for one learner; only stops what got past it.
-    private static let outputLimitBytes = 256 << 20
+    /// What may wait to be sent on one connection: a learner that is this far behind with reading is dropped.
+    private static let outputLimitBytes = 64 << 20
     /// Connections in all on one port; the machines have their own, smaller limits.
     private static let linkLimit = 2_000
 
@@ -113,11 +113,12 @@ final class PeerNetwork {
             return
         }
         let rest = Array(addresses.dropFirst())
-        let next = LoopConfined({ [self] (found: [SocketAddress]) in
-            tryEach(found[...], for: port) { [self] id in
-                if id == nil, !rest.isEmpty { dial(rest, for: port, completion) } else { completion(id) }
-            }
-        }, on: loop)
+        let next = LoopConfined(
+            { [self] (found: [SocketAddress]) in
+                tryEach(found[...], for: port) { [self] id in
+                    if id == nil, !rest.isEmpty { dial(rest, for: port, completion) } else { completion(id) }
+                }
+            }, on: loop)
         let loop = loop
         Resolver.resolveAside(host: first.host, port: number) { result in
             let found = (try? result.get()) ?? []

@@ -54,7 +54,9 @@ extension ServerShell {
     /// Writes a configuration where the next start finds it. Rare and short, so the loop waits for the disk.
     private func store(_ next: EnsembleConfiguration, isInForce: Bool) {
         note(.info, "configuration \(String(next.version, radix: 16)) is \(isInForce ? "in force" : "proposed")")
-        guard let ensemble = configuration.ensemble, ensemble.reconfigEnabled, let files = ensemble.files else { return }
+        guard let ensemble = configuration.ensemble, ensemble.reconfigEnabled, let files = ensemble.files else {
+            return
+        }
         do throws(ZooKeeperError) {
             if isInForce {
                 let listsPort = ensemble.myID.flatMap { next.member($0)?.clientPort } != nil

@@ -20,7 +20,7 @@ import ConclaveSystem
 /// ```
 ///
 /// Servers that vote have the ids 1, 2, 3 …, observers the ids behind. Everything is as in separate processes: elections, the
-/// protocol between servers, logs and snapshots on disk. A tick has 100 ms; a silent server counts as dead after a second;
+/// protocol between servers, logs and snapshots on disk. A tick has 100 ms; a silent server counts as dead after two seconds;
 /// session time-outs go from a fifth of a second to a minute.
 ///
 /// Faults are in `LocalQuorum+Faults`: ``kill(_:)``, ``restart(_:)``, ``pause(_:)``, ``partition(_:from:)`` and others. All of them may
@@ -260,7 +260,7 @@ public final class LocalQuorum: Sendable {
         configuration.preallocateBytes = 64 << 10
         var settings = EnsembleSettings(configuration: ensemble, myID: member.id)
         settings.initLimitTicks = 100
-        settings.syncLimitTicks = 10
+        settings.syncLimitTicks = 20
         // Who was elected by a server that is gone now must not keep the others waiting.
         settings.epochWaitMilliseconds = 500
         configuration.ensemble = settings

@@ -127,7 +127,9 @@ final class ServerShell {
 
     /// The last thing that storage is asked: nothing may be ordered afterwards.
     private func endWorkerIfIdle() {
-        guard isStopping, batch.isEmpty, batches.isEmpty, orders.isEmpty, !isSyncing, snapshot == nil, let worker else { return }
+        guard isStopping, batch.isEmpty, batches.isEmpty, orders.isEmpty, !isSyncing, snapshot == nil, let worker else {
+            return
+        }
         // The next start is quick if it has little to replay.
         if transactionsToReplay > configuration.snapshotEvery / 10 {
             note(.info, "writing a snapshot before the end, for a quick start")

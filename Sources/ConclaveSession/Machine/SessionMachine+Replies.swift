@@ -34,7 +34,7 @@ extension SessionMachine {
             let header = try ReplyHeader(from: &reader)
             switch header.xid {
             case ReservedXid.notification: notified(try WatcherEvent(from: &reader), header)
-            case ReservedXid.ping: pingAnswered(now: now)
+            case ReservedXid.ping: pingAnswered(header, now: now)
             case ReservedXid.auth: authenticationAnswered(header, now: now)
             case ReservedXid.setWatches: setWatchesAnswered(header, now: now)
             default: answered(header, &reader, now: now)
@@ -127,9 +127,15 @@ extension SessionMachine {
         for watcher in watchers { actions.append(.fire(watcher, seen)) }
     }
 
-    private mutating func pingAnswered(now: Instant) {
+    private mutating func pingAnswered(_ header: ReplyHeader, now: Instant) {
         guard !pings.isEmpty else { return breakConnection("an answer to no ping came", now: now) }
         let sentAt = pings.removeFirst()
+        // An answer proves nothing if it says that the session is ending.
+        guard header.error == .ok else {
+            guard header.error == .sessionExpired else { return }
+            let reason = "the server says that the session has expired"
+            return end(SessionEnd(.expired, reason: reason), disconnecting: true)
+        }
         if !isReadOnly { hold.answered(sentAt: sentAt) }
     }
 

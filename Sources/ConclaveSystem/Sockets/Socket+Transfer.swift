@@ -58,6 +58,15 @@ extension Socket {
     /// shutdown(SHUT_WR): tells the peer that nothing more will come. A peer that has gone already is no error.
     package func finishSending() { _ = shutdown(descriptor.rawValue, Int32(SHUT_WR)) }
 
+    /// shutdown(2) and close(2) of a socket that listens.
+    ///
+    /// A process that is being started at this moment has a copy of every descriptor until it becomes its program; closing
+    /// alone would leave the port in use until then.
+    package func stopListening() {
+        _ = shutdown(descriptor.rawValue, Int32(SHUT_RDWR))
+        close()
+    }
+
     /// Sets SO_LINGER to 0 and closes: the peer gets a reset, and what was not sent is dropped.
     package func reset() {
         var value = linger(l_onoff: 1, l_linger: 0)

@@ -90,10 +90,6 @@ extension NodeServer {
         return writer.bytes
     }
 
-    func named(_ zxid: Zxid) -> Zxid {
-        planted == .namesSnapshotTooLow && zxid.counter > 1 ? Zxid(rawValue: zxid.rawValue - 1) : zxid
-    }
-
     mutating func tampered(replies bytes: [UInt8]) -> [UInt8] {
         switch planted {
         case .sendsEventsLate, .losesEvents, .namesNewerState: break
@@ -120,7 +116,7 @@ extension NodeServer {
     }
 
     mutating func endSessionEarly(_ world: borrowing World) {
-        guard planted == .endsSessionsEarly, mischief.onceIn(200) else { return }
+        guard planted == .endsSessionsEarly, mischief.onceIn(20) else { return }
         guard let session = node?.server.tree.sessions.keys.min() else { return }
         _ = node?.server.expire(session, now: Self.now(world, planted), wall: world.wall)
     }

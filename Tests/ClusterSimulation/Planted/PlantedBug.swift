@@ -41,8 +41,6 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case losesSnapshotSlice
     /// A snapshot for a learner comes without the sessions (ZOOKEEPER-3127).
     case streamsWithoutSessions
-    /// A snapshot for a learner contains one transaction more than it says (ZOOKEEPER-1573, 3249).
-    case namesSnapshotTooLow
 
     // Sessions and clients.
     /// A learner sends a request twice.

@@ -20,9 +20,8 @@ extension NodeServer {
         // The stream is exact at this moment: what comes later waits behind it.
         snapshotReaders = snapshotWaiters
         snapshotWaiters = []
-        let name = named(plan.zxid)
         for link in snapshotReaders {
-            node?.snapshotReady(link, zxid: name, now: Self.now(world, planted), wall: world.wall)
+            node?.snapshotReady(link, zxid: plan.zxid, now: Self.now(world, planted), wall: world.wall)
         }
         if !snapshotReaders.isEmpty { work(&world) }
         for link in snapshotReaders { stream(tampered(tables: tables), to: link, &world) }

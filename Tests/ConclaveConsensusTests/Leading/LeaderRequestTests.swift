@@ -128,13 +128,18 @@ struct LeaderRequestTests {
     @Test("More connections than the limit are closed at once, at the limit and one past")
     func linkLimit() throws {
         var leader = try LeaderHarness { $0.learnerLinkLimit = 2 }
-        _ = leader.connect()
-        let second = leader.connect()
+        let first = leader.connect()
+        let second = leader.introduce(8)
         #expect(leader.actions() == [])
         let third = leader.connect()
+        #expect(leader.actions() == [.close(first, .tooManyLinks(2))])
+        let fourth = leader.introduce(9)
         #expect(leader.actions() == [.close(third, .tooManyLinks(2))])
+        let fifth = leader.connect()
+        #expect(leader.actions() == [.close(fifth, .tooManyLinks(2))])
         leader.close(second)
         _ = leader.connect()
         #expect(leader.actions() == [])
+        leader.close(fourth)
     }
 }

@@ -10,7 +10,7 @@ import traceback
 from . import harness
 
 MODULES = ("kazoo_client", "zkcli", "words", "files", "locks", "swift_client", "kill", "hostile", "differential", "mixed",
-           "failover")
+           "failover", "peers")
 
 
 def all_checks():

@@ -111,7 +111,8 @@ let package = Package(
         .testTarget(
             name: "ConclaveClientTests",
             dependencies: [
-                "ConclaveCore", "ConclaveWire", "ConclaveSystem", "ConclaveTransport", "ConclaveClient", "ConclaveServer",
+                "ConclaveCore", "ConclaveWire", "ConclaveSystem", "ConclaveTransport", "ConclaveClient",
+                "ConclaveServer",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -59,7 +59,8 @@ extension Store {
             case .transaction(let transaction):
                 let proposal = Proposal(transaction)
                 guard proposal.zxid <= through else { return true }
-                guard found.isEmpty || proposal.zxid <= after || (found.last?.zxid.isFollowed(by: proposal.zxid) ?? true)
+                guard
+                    found.isEmpty || proposal.zxid <= after || (found.last?.zxid.isFollowed(by: proposal.zxid) ?? true)
                 else { return false }
                 if proposal.zxid <= after {
                     // Only the newest of those is told, and it does not count: one more is wanted at the least.

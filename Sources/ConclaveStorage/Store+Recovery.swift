@@ -48,7 +48,12 @@ extension Store {
         recovered.snapshot = base.name
         recovered.snapshotZxid = base.zxid
         var replay = LogReplay<D>(directory, files: files, base: base.zxid, limit: options.maximumEntryBytes)
-        try replay.run(confirmed: confirmed, &volume) { target.replay($0) }
+        // Snapshots that could not be used. A received one stands for transactions that no log here has.
+        var skipped = candidates.prefix { $0.zxid != base.zxid }.map(\.zxid)
+        try replay.run(confirmed: confirmed, &volume) { transaction in
+            if !skipped.isEmpty { skipped.removeAll { $0 == transaction.header.zxid } }
+            target.replay(transaction)
+        }
         recovered.lastZxid = replay.end
         recovered.replayed = replay.replayed
         recovered.warnings += replay.warnings
@@ -57,6 +62,12 @@ extension Store {
                 "the logs leave out \(replay.skipped) numbers between neighbouring transactions; nothing is missing")
         }
         try checkEnd(replay.end, newest: candidates[0], used: base, confirmed)
+        if let lost = skipped.first {
+            throw StorageError(
+                .missing, file: directory.snapshotPath(FileName.snapshot(lost)),
+                "this snapshot cannot be used, and the logs behind \(base.name) do not hold its last transaction, \(lost): what "
+                    + "led there may be missing. Restore it from a copy")
+        }
         try TornTailRepair.clean(replay.torn, end: replay.end, in: directory, &volume)
         recovered.torn = replay.torn
         try makeDurable(base, replay)

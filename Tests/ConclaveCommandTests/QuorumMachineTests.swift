@@ -7,8 +7,12 @@ import Testing
 /// Conversations with the machine behind `conclave quorum`.
 @Suite("Quorum of processes, as a machine")
 struct QuorumMachineTests {
-    private func plan(_ servers: Int = 3, _ observers: Int = 0, base: Int = 2181, in directory: String = "/d") -> QuorumPlan {
-        QuorumPlan(servers: servers, observers: observers, basePort: base, directory: directory) { _, number, _ in number }
+    private func plan(_ servers: Int = 3, _ observers: Int = 0, base: Int = 2181, in directory: String = "/d")
+        -> QuorumPlan
+    {
+        QuorumPlan(servers: servers, observers: observers, basePort: base, directory: directory) { _, number, _ in
+            number
+        }
     }
 
     private func at(_ milliseconds: Int64) -> Instant { Instant(milliseconds: milliseconds) }
@@ -100,7 +104,9 @@ struct QuorumMachineTests {
         #expect(machine.takeActions().last == .finish(failure: "no server is left"))
     }
 
-    @Test("With --restart a server comes back, at once after a long life, later and later after short ones, and stays down in the end")
+    @Test(
+        "With --restart a server comes back, at once after a long life, later and later after short ones, and stays down in the end"
+    )
     func restarts() {
         var machine = running(restarts: true)
         machine.ended(2, killed, lastLines: [], now: at(10_000))

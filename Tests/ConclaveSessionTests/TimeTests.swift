@@ -4,7 +4,9 @@ import ConclaveWire
 import Testing
 
 @Suite struct TimeTests {
-    @Test("A ping goes out after a third of the timeout without sending what proves the session, a second earlier, and again after its like")
+    @Test(
+        "A ping goes out after a third of the timeout without sending what proves the session, a second earlier, and again after its like"
+    )
     func pings() throws {
         var talk = try Conversation()
         talk.establish()

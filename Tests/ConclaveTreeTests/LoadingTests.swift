@@ -21,7 +21,9 @@ import Testing
         ("", -1, 0), ("/zookeeper", -1, 0), ("/zookeeper/quota", -1, 0), ("/zookeeper/config", -1, 0),
     ]
 
-    @Test("Nodes without a parent and paths that are none are refused, nodes that come twice are dropped, all are counted")
+    @Test(
+        "Nodes without a parent and paths that are none are refused, nodes that come twice are dropped, all are counted"
+    )
     func unplaced() {
         var tree = DataTree()
         tree.beginLoading()

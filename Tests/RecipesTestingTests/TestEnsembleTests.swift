@@ -34,7 +34,9 @@ struct TestEnsembleTests {
         func lostSight() { state.withLock { $0.unknown += 1 } }
     }
 
-    @Test("Whatever happens to the servers, one at a time holds the lock, and no count is lost", arguments: EnsembleFault.allCases)
+    @Test(
+        "Whatever happens to the servers, one at a time holds the lock, and no count is lost",
+        arguments: EnsembleFault.allCases)
     func lock(fault: EnsembleFault) async throws {
         try await withTestEnsemble { ensemble in
             let onlooker = try await ensemble.connect()

@@ -67,7 +67,8 @@ struct Simulate {
             while let report = await group.next() {
                 total.add(report)
                 if total.runs % 250 == 0 {
-                    let text = "\(profile.name): \(total.runs) of \(arguments.seeds), \(total.failures.count) failures\n"
+                    let text =
+                        "\(profile.name): \(total.runs) of \(arguments.seeds), \(total.failures.count) failures\n"
                     FileHandle.standardError.write(Data(text.utf8))
                 }
                 // A planted bug is found once.

@@ -8,7 +8,8 @@ package enum QuorumTool: ToolCommand {
     static let basePort = OptionSpecification(
         "--base-port", value: "PORT", help: "the client port of the first server, 2181; 0 picks free ports")
     static let dataDirectory = OptionSpecification(
-        "--data-dir", value: "DIRECTORY", help: "where the data is kept; else a temporary directory, removed at the end")
+        "--data-dir", value: "DIRECTORY", help: "where the data is kept; else a temporary directory, removed at the end"
+    )
     static let restart = OptionSpecification("--restart", help: "start servers again that die")
     static let verbose = OptionSpecification("--verbose", short: "-v", help: "show what the servers write")
 

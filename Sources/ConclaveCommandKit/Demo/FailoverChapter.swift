@@ -133,7 +133,8 @@ struct FailoverChapter: Sendable {
         try await world.quorum.restartAll()
         try await world.quorum.untilServing()
         story.tell(
-            "servers", "the killed one is back and up to date \(DurationText.format(ContinuousClock.now - begin)) later")
+            "servers", "the killed one is back and up to date \(DurationText.format(ContinuousClock.now - begin)) later"
+        )
         story.check("all three servers hold the same", try await world.hasEqualTrees())
     }
 }

@@ -96,7 +96,8 @@ package struct QuorumMachine: Sendable {
         guard let index = index(of: id), servers[index].process != nil, phase != .stopping else { return }
         if let address = line.rest(after: "serving clients on ") {
             servers[index].serves = true
-            tell("server \(id)\(role(of: servers[index])) serves on \(address) (process \(servers[index].process ?? 0))")
+            tell(
+                "server \(id)\(role(of: servers[index])) serves on \(address) (process \(servers[index].process ?? 0))")
             guard phase == .starting, servers.allSatisfy(\.serves) else { return }
             phase = .running
             actions.append(.announce)

@@ -1,7 +1,8 @@
 extension Tool {
     /// Every command, in the order in which the help lists them.
     package static let commands: [any ToolCommand.Type] = [
-        DemoTool.self, ServerTool.self, QuorumTool.self, ShellTool.self, LockTool.self, ElectTool.self, ConfigTool.self, IDTool.self,
+        DemoTool.self, ServerTool.self, QuorumTool.self, ShellTool.self, LockTool.self, ElectTool.self, ConfigTool.self,
+        IDTool.self,
         InspectTool.self, LogTool.self, SnapshotTool.self,
     ]
 }

@@ -50,7 +50,8 @@ extension OperationCode {
     /// Whether an answer means that the leader has heard of the session since.
     var reachesLeader: Bool {
         switch self {
-        case .create, .create2, .createContainer, .createTTL, .delete, .setData, .setACL, .multi, .reconfig, .sync, .ping,
+        case .create, .create2, .createContainer, .createTTL, .delete, .setData, .setACL, .multi, .reconfig, .sync,
+            .ping,
             .closeSession:
             true
         default: false

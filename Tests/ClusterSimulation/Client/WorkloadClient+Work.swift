@@ -162,7 +162,9 @@ extension WorkloadClient {
             answeredWrites += 1
             world.observe(.answered(operationSession, cxid: cxid, zxid))
         }
-        if let key = request.watch, let watcher = request.watcher { armed(key, watcher, request, response, zxid, &world) }
+        if let key = request.watch, let watcher = request.watcher {
+            armed(key, watcher, request, response, zxid, &world)
+        }
         proceed(operation, &world)
     }
 

@@ -40,7 +40,9 @@ package struct TreeModel: ReferenceModel {
 
     package mutating func perform(_ request: TreeRequest, session: SessionID, zxid: Zxid) -> TreeResponse {
         guard case .multi(let parts) = request else {
-            do throws(Refusal) { return try change(request, session, zxid) } catch { return .error(error.code.rawValue) }
+            do throws(Refusal) { return try change(request, session, zxid) } catch {
+                return .error(error.code.rawValue)
+            }
         }
         let (before, changesBefore) = (nodes, changes)
         var responses: [TreeResponse] = []

@@ -7,8 +7,6 @@ import ConclaveWire
 
 /// What planted bugs of servers remember.
 struct Mischief: Sendable {
-    /// Answers that a server gives itself.
-    var early: [(link: LinkID, bytes: [UInt8])] = []
     private var count: UInt64 = 0
 
     /// True once in so many calls, evenly.
@@ -24,7 +22,9 @@ extension NodeServer {
         // length | state | leader | zxid …, from a server that votes for itself.
         guard planted == .electsTheStale, id.rawValue == 1, bytes.count >= 24 else { return bytes }
         var reader = ByteReader(bytes, in: 8..<24)
-        guard let leader = try? reader.readInt64(), let zxid = try? reader.readInt64(), leader == 1 else { return bytes }
+        guard let leader = try? reader.readInt64(), let zxid = try? reader.readInt64(), leader == 1 else {
+            return bytes
+        }
         var writer = ByteWriter()
         writer.writeRaw(bytes[..<16])
         writer.writeInt64(zxid | 0xFFF_FFFF)
@@ -32,11 +32,11 @@ extension NodeServer {
         return writer.bytes
     }
 
-    mutating func tampered(quorum bytes: [UInt8], on link: LinkID, toLeader: Bool) -> [UInt8] {
+    mutating func tampered(quorum bytes: [UInt8], toLeader: Bool) -> [UInt8] {
         let concerned: Bool
         switch planted {
         case .commitsAtOnce, .changesProposals, .revivesSessions: concerned = !toLeader
-        case .forwardsTwice, .electsTheStale, .answersForItself: concerned = toLeader
+        case .forwardsTwice, .electsTheStale: concerned = toLeader
         default: concerned = false
         }
         guard concerned else { return bytes }
@@ -44,12 +44,12 @@ extension NodeServer {
         decoder.append(bytes.span)
         var writer = ByteWriter()
         while let packet = try? decoder.next() {
-            for changed in tampered(packet, on: link) { changed.encode(into: &writer) }
+            for changed in tampered(packet) { changed.encode(into: &writer) }
         }
         return writer.bytes
     }
 
-    private mutating func tampered(_ packet: QuorumPacket, on link: LinkID) -> [QuorumPacket] {
+    private mutating func tampered(_ packet: QuorumPacket) -> [QuorumPacket] {
         var packet = packet
         switch (planted, packet.kind) {
         case (.commitsAtOnce, .proposal): return [packet, QuorumPacket(.commit, zxid: packet.zxid)]
@@ -65,21 +65,9 @@ extension NodeServer {
         case (.electsTheStale, .ackEpoch):
             packet.zxid = .zero
             packet.data = [0, 0, 0, 0]
-        case (.answersForItself, .revalidate):
-            guard let data = packet.data, data.count >= 8 else { break }
-            mischief.early.append((link, QuorumPacket(.revalidate, data: Array(data[..<8]) + [1]).bytes))
-            return []
         default: break
         }
         return [packet]
-    }
-
-    /// Hands the answers that the server has given itself to the machine.
-    mutating func answerEarly(_ world: borrowing World) {
-        while !mischief.early.isEmpty {
-            let (link, bytes) = mischief.early.removeFirst()
-            node?.quorumReceived(bytes.span, on: link, now: Self.now(world, planted), wall: world.wall)
-        }
     }
 
     mutating func tampered(tables: [UInt8]) -> [UInt8] {

@@ -51,8 +51,6 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case endsSessionsEarly
     /// A leader finds sessions alive that have ended (ZOOKEEPER-1367, 2355).
     case revivesSessions
-    /// A learner answers for its clients' sessions without asking.
-    case answersForItself
     /// A client counts its window from the answer instead of the question (Jepsen, etcd #11456).
     case countsHoldFromAnswer
     /// A client does not say what it has seen, and goes back in time (ZOOKEEPER-2678's effect).

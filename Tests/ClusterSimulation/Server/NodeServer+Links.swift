@@ -39,7 +39,8 @@ extension NodeServer {
         case .client:
             guard
                 let connection = node?.server.connectionOpened(
-                    peer: "client:\(link.rawValue)", peerAddress: "client", now: Self.now(world, planted), wall: world.wall)
+                    peer: "client:\(link.rawValue)", peerAddress: "client", now: Self.now(world, planted),
+                    wall: world.wall)
             else { return }
             clients[connection] = link
             connections[link] = connection
@@ -111,7 +112,7 @@ extension NodeServer {
     mutating func sendQuorum(_ bytes: [UInt8], on id: LinkID, _ world: inout World) {
         guard let peer = peers[id] else { return }
         if peer.use == .leader { observeAcknowledgements(bytes, &world) }
-        let changed = tampered(quorum: bytes, on: id, toLeader: peer.use == .leader)
+        let changed = tampered(quorum: bytes, toLeader: peer.use == .leader)
         world.send(changed, on: peer.link)
         // Told at once if everything has left, otherwise when it has.
         if world.hasRoom(peer.link) { node?.quorumDrained(id, now: Self.now(world, planted), wall: world.wall) }

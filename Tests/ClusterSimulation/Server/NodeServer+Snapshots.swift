@@ -99,7 +99,9 @@ extension NodeServer {
             storage(.purge, bytes: 0, &world)
             serveSnapshotWaiters(&world)
         case .installSnapshot(let digest, let serial):
-            if planted == .skipsInstallation { try store.abandonSnapshot() } else {
+            if planted == .skipsInstallation {
+                try store.abandonSnapshot()
+            } else {
                 try store.installSnapshot(digest: digest)
             }
             guard serial == snapshotSerial else { return }

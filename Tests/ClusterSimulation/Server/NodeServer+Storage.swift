@@ -33,13 +33,16 @@ extension NodeServer {
     mutating func take(_ order: StorageOrder, _ world: inout World) {
         switch order {
         case .append(let proposal):
-            world.note("\(proposal.transaction.change)")
+            world.note(
+                "\(proposal.transaction.change) \(proposal.transaction.header.timeMilliseconds) \(proposal.transaction.digest.map { "\($0.value)" } ?? "-")"
+            )
             world.observe(.logged(LogEntry(proposal.transaction)))
             unapplied.append(proposal.zxid)
             lastLogged = proposal.zxid
             if planted == .acknowledgesBeforeSync {
                 node?.synced(
-                    DurableReceipt(syncedThrough: proposal.zxid), count: 0, now: Self.now(world, planted), wall: world.wall)
+                    DurableReceipt(syncedThrough: proposal.zxid), count: 0, now: Self.now(world, planted),
+                    wall: world.wall)
             }
         case .truncate(let zxid):
             world.observe(.truncated(to: zxid))

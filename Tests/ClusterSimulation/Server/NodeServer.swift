@@ -86,7 +86,8 @@ package struct NodeServer: SimulatedServer {
         let seed = world.random.next()
         let isForgotten = setup.planted == .startsEmpty && seed % 8 == 0
         store = Store(
-            disk: PlantedDisk(isForgotten ? SimulatedDisk() : disk, planted: setup.planted), dataDirectory: "/data", logDirectory: "/data",
+            disk: PlantedDisk(isForgotten ? SimulatedDisk() : disk, planted: setup.planted), dataDirectory: "/data",
+            logDirectory: "/data",
             options: cluster.storage(seed: seed))
         do throws(StorageError) {
             try start(seed: seed, &world)
@@ -152,7 +153,6 @@ package struct NodeServer: SimulatedServer {
     mutating func work(_ world: inout World) {
         while let actions = turn(world) {
             for action in actions { perform(action, &world) }
-            answerEarly(world)
             observeApplied(&world)
             serveClients(&world)
         }

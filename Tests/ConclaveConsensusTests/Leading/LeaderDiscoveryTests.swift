@@ -191,7 +191,8 @@ struct LeaderDiscoveryTests {
         leader.ackEpoch(new, current: nil, last: .zero)
         #expect(leader.actions() == [])
         leader.deliver(QuorumPacket(.ack, zxid: zxid(1, 0)), on: new)
-        #expect(leader.actions() == [.close(link, .replaced), .close(impostor, .replaced), .synchronised(new, server(2))])
+        #expect(
+            leader.actions() == [.close(link, .replaced), .close(impostor, .replaced), .synchronised(new, server(2))])
     }
 
     @Test("Learners without a number are served, two at a time")

@@ -10,7 +10,7 @@ import traceback
 from . import harness
 
 MODULES = ("kazoo_client", "zkcli", "words", "files", "locks", "swift_client", "kill", "hostile", "differential", "mixed",
-           "failover", "peers")
+           "failover", "peers", "partition")
 
 
 def all_checks():

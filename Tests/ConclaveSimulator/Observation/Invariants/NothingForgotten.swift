@@ -21,7 +21,8 @@ struct NothingForgotten: Invariant {
             return "cut its history to \(zxid), but \(view.tree[before].zxid) is committed"
         case .installed(let zxid):
             guard let place = step.place else { return "took a snapshot at \(zxid), which nobody ever logged" }
-            guard view.isCommitted(before), !view.tree.contains(before, in: place), !view.isDurableOnQuorum(before) else {
+            guard view.isCommitted(before), !view.tree.contains(before, in: place), !view.isDurableOnQuorum(before)
+            else {
                 return nil
             }
             return "took a snapshot at \(zxid), but had \(view.tree[before].zxid), which is committed"

@@ -101,6 +101,7 @@ extension ServerShell {
         } else {
             node?.electionDialFailed(server, now: now, wall: wall)
         }
+        comeBack()
     }
 
     private func leaderDialled(_ link: LinkID?) {
@@ -110,6 +111,7 @@ extension ServerShell {
         } else {
             node?.leaderDialFailed(now: now, wall: wall)
         }
+        comeBack()
     }
 
     // MARK: Storage
@@ -209,6 +211,7 @@ extension ServerShell: PeerNetworkDelegate {
             snapshotReaders.removeAll { $0 == link }
             node?.quorumClosed(link, now: now, wall: wall)
         }
+        comeBack()
     }
 
     func peerNote(_ level: LogEvent.Level, _ message: String) { note(level, message) }

@@ -224,7 +224,7 @@ public final class LocalQuorum: Sendable {
             return (state.members[index], state.severedPorts(of: id))
         }
         do throws(ZooKeeperError) {
-            var seams = Starter.Seams(log: log)
+            var seams = Starter.Seams(log: ServerSink(id: id, base: log))
             seams.sockets = try Self.sockets(member)
             seams.onRole = { [board] role in board.set(role, of: id) }
             seams.severed = severed
@@ -294,4 +294,12 @@ extension LocalBoard.State {
             member.role = nil
         }
     }
+}
+
+/// Says which server an event is from.
+private struct ServerSink: EventSink {
+    let id: ServerID
+    let base: any EventSink
+
+    func record(_ event: LogEvent) { base.record(LogEvent(event.level, "server \(id): \(event.message)")) }
 }

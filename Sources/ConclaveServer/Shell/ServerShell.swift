@@ -330,8 +330,9 @@ final class ServerShell {
         }
     }
 
-    /// Has the loop turn once more although nothing new has come.
-    private func comeBack() { loop.schedule(at: loop.now) {} }
+    /// Has the loop turn once more although nothing new has come: for what happens behind the end of a turn, as the news of
+    /// closed connections do.
+    func comeBack() { loop.schedule(at: loop.now) {} }
 
     private func perform(_ actions: [ServerAction]) {
         for action in actions {

@@ -20,8 +20,9 @@ class ApacheMember(Apache):
     def command(self, configuration):
         command = super().command(configuration)
         # Says how it was brought up to date, and by whom.
+        loggers = ["Learner", "LearnerHandler"] + os.environ.get("INTEROP_APACHE_LOGGERS", "").split()
         command[1:1] = [f"-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.quorum.{name}=info"
-                        for name in ("Learner", "LearnerHandler")] + ["-Xmx512m"]
+                        for name in loggers] + ["-Xmx512m"]
         command.remove("-Xmx2g")
         return command
 

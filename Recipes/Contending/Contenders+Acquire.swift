@@ -43,13 +43,6 @@ extension Contenders {
 
     /// Deletes every child that bears the id of an attempt.
     func sweep(_ attempt: AttemptID) async throws(ZooKeeperError) {
-        do {
-            try await client.sync(path)
-            for name in try await client.children(of: path).names where name.contains(attempt.text) {
-                try await client.deleteIfPresent(node(name))
-            }
-        } catch let error where error.code == .noNode {
-            // Without the parent there is nothing below it.
-        }
+        try await client.sweep(below: path, mark: attempt.text)
     }
 }

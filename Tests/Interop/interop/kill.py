@@ -121,4 +121,38 @@ def check_kills():
     return f"{ROUNDS} kills, about {total} acknowledged writes"
 
 
-CHECKS = [("kill", f"SIGKILL {ROUNDS} times under pipelined writes: nothing acknowledged is lost", check_kills)]
+def check_full_disk():
+    """The log cannot grow any more: the server ends and says why, and what it had acknowledged is there."""
+    server = Ours()
+    if server.kind != "conclave":
+        raise Skipped("Apache's server goes on in its own way")
+    unlimited = server.command
+    server.command = lambda configuration: (
+        ["bash", "-c", 'ulimit -f 6000; exec "$@"', "limited"] + unlimited(configuration))
+    server.start()
+    connection = open_session(server.port)
+    connection.ask(CREATE, create_("/load"))
+    names = [f"w{n}" for n in range(CONNECTIONS)]
+    for name in names:
+        connection.ask(CREATE, create_(f"/load/{name}", b"0"))
+    writers = [Writer(server.port, name, 1, 0) for name in names]
+    for writer in writers:
+        writer.start()
+    wait_until(lambda: not server.alive(), "the end of a server whose files must not grow", 60)
+    for writer in writers:
+        writer.join(20)
+        expect(not writer.is_alive(), "a writer does not notice that its server is gone")
+        expect(writer.problem is None, writer.problem)
+    expect_equal(server.process.returncode, 1, "exit status")
+    text = server.log_tail()
+    expect("log." in text and "File too large" in text, f"neither file nor reason in: {text}")
+    server.command = unlimited
+    server.start()
+    expect(server.zxid() >= max(writer.zxid for writer in writers), "the zxid went back")
+    verify(server.port, writers)
+    server.stop()
+    return f"{sum(len(writer.created) for writer in writers) * 2} acknowledged writes"
+
+
+CHECKS = [("kill", f"SIGKILL {ROUNDS} times under pipelined writes: nothing acknowledged is lost", check_kills),
+          ("kill-disk", "a disk that takes no more: the server ends and says why, nothing is lost", check_full_disk)]

@@ -33,6 +33,12 @@ final class Cleaner: Sendable {
         }
     }
 
+    /// Starts to delete a node if it is an ephemeral one of the client's session.
+    @discardableResult
+    func disown(_ path: String) -> Task<Void, Never> {
+        start { client throws(ZooKeeperError) in try await client.disown(path) }
+    }
+
     /// How many pieces of work are not done yet.
     var runningCount: Int { state.withLock { $0.running } }
 

@@ -2,6 +2,8 @@ import ConclaveClient
 import ConclaveCore
 
 /// The one-shot watches that a machine's reads have armed and that have not been heard yet.
+///
+/// Waiting costs the same however many are armed: a watch that fires leaves its number in the inbox.
 struct ArmedWatches: Sendable {
     enum Kind: Hashable, Sendable {
         case data
@@ -9,44 +11,36 @@ struct ArmedWatches: Sendable {
         case children
     }
 
-    private var armed: [(kind: Kind, watch: Watch)] = []
+    private struct Key: Hashable {
+        let kind: Kind
+        let path: String
+    }
+
+    private var armed: [Key: (number: UInt64, watch: Watch)] = [:]
+    private var keys: [UInt64: Key] = [:]
+    private var lastNumber: UInt64 = 0
+    private let inbox = WatchInbox()
 
     /// Keeps a watch in the place of an earlier one of the same kind at the same path.
     mutating func arm(_ watch: Watch, _ kind: Kind) {
-        armed.removeAll { $0.kind == kind && $0.watch.path == watch.path }
-        armed.append((kind, watch))
+        let key = Key(kind: kind, path: watch.path)
+        lastNumber += 1
+        if let earlier = armed.updateValue((lastNumber, watch), forKey: key) { keys[earlier.number] = nil }
+        keys[lastNumber] = key
+        watch.whenSettled { [inbox, number = lastNumber] in inbox.put(number) }
     }
 
     /// Waits until one fires, or the time is over; a watch that is heard is armed no more.
     mutating func wait(upTo limit: Duration?) async throws(ZooKeeperError) -> StepEvent {
-        let watches = armed.map(\.watch)
-        let result = await withTaskGroup(
-            of: Result<Int?, ZooKeeperError>.self, returning: Result<Int?, ZooKeeperError>.self
-        ) { group in
-            for (place, watch) in watches.enumerated() {
-                group.addTask {
-                    do throws(ZooKeeperError) {
-                        _ = try await watch.fired()
-                        return .success(place)
-                    } catch {
-                        return .failure(error)
-                    }
-                }
+        let deadline = limit.map { ContinuousClock.now.advanced(by: $0) }
+        while true {
+            guard let number = try await inbox.next(by: deadline) else { return .elapsed }
+            // Without a key it has been replaced since.
+            guard let key = keys.removeValue(forKey: number), let (_, watch) = armed.removeValue(forKey: key) else {
+                continue
             }
-            group.addTask {
-                do {
-                    try await Task.sleep(for: limit ?? .seconds(1 << 30), clock: .continuous)
-                    return .success(nil)
-                } catch {
-                    return .failure(ZooKeeperError(.cancelled))
-                }
-            }
-            guard let first = await group.next() else { preconditionFailure("the tasks of the wait have vanished") }
-            group.cancelAll()
-            return first
+            _ = try await watch.fired()
+            return .changed(key.path)
         }
-        guard let place = try result.get() else { return .elapsed }
-        let path = armed.remove(at: place).watch.path
-        return .changed(path)
     }
 }

@@ -17,7 +17,8 @@ import ConclaveCore
 /// - a write whose answer was lost may have been performed: nodes bear the id of the attempt (``AttemptID``) and are
 ///   looked for after a ``StepRequest/sync(_:)`` before they are made again;
 /// - after ``StepEvent/cancelled``, ``StepEvent/deadlinePassed`` and ``StepEvent/sessionOver(_:)`` no request can be
-///   made any more: what is left behind is cleaned by ``StepAction/clean(_:)`` and ``StepAction/sweep(below:mark:)``;
+///   made any more: what is left behind is cleaned by ``StepAction/clean(_:)``, ``StepAction/sweep(below:mark:)`` and
+///   ``StepAction/disown(_:)``;
 /// - an event that makes no sense in the current state is late and is ignored (`[]`).
 package protocol StepMachine: Sendable {
     associatedtype Output: Sendable
@@ -53,6 +54,9 @@ package enum StepAction<Output: Sendable>: Sendable {
     case clean([Operation])
     /// Delete every child of the first path whose name contains the mark, in the background, after a sync.
     case sweep(below: String, mark: String)
+    /// Delete this node in the background, after a sync, if it is an ephemeral one of the client's own session: for nodes
+    /// whose name does not tell who made them.
+    case disown(String)
     /// Done. A machine may be started again where its own documentation says so.
     case finish(Output)
     case fail(StepFailure)

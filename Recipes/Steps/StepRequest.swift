@@ -14,6 +14,8 @@ package enum StepRequest: Hashable, Sendable {
     case children(String, watch: Bool = false)
     /// The data of many nodes in one request, in this order; `nil` for those that are missing or must not be read.
     case dataOfMany([String])
+    /// The same, each that is there with a watch as of ``data(_:watch:)``; one request for each node, sent together.
+    case watchDataOfMany([String])
     /// Brings the server up to date with the leader.
     case sync(String)
     /// One operation by itself, several as a transaction: all or nothing.

@@ -32,6 +32,7 @@ struct StepRunner<Machine: StepMachine>: ~Copyable {
                 switch action {
                 case .clean(let operations): clean(operations)
                 case .sweep(let parent, let mark): sweep(below: parent, mark: mark)
+                case .disown(let path): cleaner.disown(path)
                 case .finish(let output): return output
                 case .fail(let failure): throw error(for: failure)
                 case .request, .wait, .awaitConnection: next = await perform(action, expiry: expiry)
@@ -51,7 +52,7 @@ struct StepRunner<Machine: StepMachine>: ~Copyable {
                 try await watches.wait(upTo: limit)
             case .awaitConnection:
                 try await client.connectionEvent(connected: .connected, over: { .sessionOver($0) })
-            case .clean, .sweep, .finish, .fail:
+            case .clean, .sweep, .disown, .finish, .fail:
                 preconditionFailure("nothing answers \(action)")
             }
         } catch {
@@ -84,6 +85,8 @@ struct StepRunner<Machine: StepMachine>: ~Copyable {
             return .children(children)
         case .dataOfMany(let paths):
             return .dataOfMany(try await client.dataOfMany(paths))
+        case .watchDataOfMany(let paths):
+            return .dataOfMany(try await watchData(of: paths))
         case .sync(let path):
             try await client.sync(path)
             return .done
@@ -94,6 +97,30 @@ struct StepRunner<Machine: StepMachine>: ~Copyable {
             return .done
         }
     }
+
+    /// Reads nodes and arms a watch on each, at most ``readsAtOnce`` under way at a time.
+    private mutating func watchData(of paths: [String]) async throws(ZooKeeperError) -> [NodeData?] {
+        let client = client
+        typealias Look = Result<(node: NodeData, change: Watch)?, ZooKeeperError>
+        var nodes = [NodeData?](repeating: nil, count: paths.count)
+        let looks = await withTaskGroup(of: (Int, Look).self, returning: [(Int, Look)].self) { group in
+            var looks: [(Int, Look)] = []
+            for place in paths.indices {
+                if place >= Self.readsAtOnce, let look = await group.next() { looks.append(look) }
+                group.addTask { (place, await client.look(at: paths[place])) }
+            }
+            for await look in group { looks.append(look) }
+            return looks
+        }
+        for (place, look) in looks {
+            guard let (node, watch) = try look.get() else { continue }
+            watches.arm(watch, .data)
+            nodes[place] = node
+        }
+        return nodes
+    }
+
+    private static var readsAtOnce: Int { 100 }
 
     // MARK: - In the background
 
@@ -167,6 +194,24 @@ extension ZooKeeperClient {
             }
         }
         return nodes
+    }
+}
+
+extension ZooKeeperClient {
+    /// The data of a node and a watch; `nil` if it is missing or must not be read.
+    fileprivate func look(at path: String) async -> Result<(node: NodeData, change: Watch)?, ZooKeeperError> {
+        do throws(ZooKeeperError) {
+            return .success(try await watchData(at: path))
+        } catch {
+            return error.code == .noNode || error.code == .noAuth ? .success(nil) : .failure(error)
+        }
+    }
+
+    /// Deletes a node if it is an ephemeral one of this session, after a sync.
+    func disown(_ path: String) async throws(ZooKeeperError) {
+        try await sync(path)
+        guard try await exists(path)?.ephemeralOwner == sessionID else { return }
+        try await deleteIfPresent(path)
     }
 }
 

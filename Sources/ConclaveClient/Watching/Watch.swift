@@ -38,4 +38,8 @@ public final class Watch: Sendable {
             throw ZooKeeperError(failure.code, path: path, message: "watch: \(failure.reason)")
         }
     }
+
+    /// Calls the observer once ``fired()`` would return or throw: for whoever keeps many watches and waits for any of
+    /// them. It must be quick, for it may run on the client's loop.
+    package func whenSettled(_ observer: @escaping @Sendable () -> Void) { cell.observe(observer) }
 }

@@ -15,6 +15,7 @@ final class WatchCell: Sendable {
         var result: Result?
         // Each continuation is resumed once: by whoever takes it out of here under the lock.
         var waiters: [UInt64: UnsafeContinuation<Result?, Never>] = [:]
+        var observers: [@Sendable () -> Void] = []
         var cancelled: Set<UInt64> = []
         var nextWaiter: UInt64 = 0
     }
@@ -27,14 +28,24 @@ final class WatchCell: Sendable {
 
     /// The first result counts.
     func complete(_ result: Result) {
-        let waiters = state.withLock { state -> [UnsafeContinuation<Result?, Never>] in
-            guard state.result == nil else { return [] }
+        let (waiters, observers) = state.withLock {
+            state -> ([UnsafeContinuation<Result?, Never>], [@Sendable () -> Void]) in
+            guard state.result == nil else { return ([], []) }
             state.result = result
-            let waiters = state.waiters.sorted { $0.key < $1.key }.map(\.value)
-            state.waiters = [:]
-            return waiters
+            defer { (state.waiters, state.observers) = ([:], []) }
+            return (state.waiters.sorted { $0.key < $1.key }.map(\.value), state.observers)
         }
         for waiter in waiters { waiter.resume(returning: result) }
+        for observer in observers { observer() }
+    }
+
+    /// Calls the observer once there is a result: at once if there is one, else on the thread that brings it.
+    func observe(_ observer: @escaping @Sendable () -> Void) {
+        let isKnown = state.withLock { state in
+            if state.result == nil { state.observers.append(observer) }
+            return state.result != nil
+        }
+        if isKnown { observer() }
     }
 
     /// `nil` when the task is cancelled before there is a result.

@@ -200,6 +200,7 @@ extension ServerShell: PeerNetworkDelegate {
     func peerDrained(_ link: LinkID, _ port: PeerPort) {
         guard port == .quorum else { return }
         node?.quorumDrained(link, now: loop.now, wall: SystemClock.wallTime())
+        comeBack()
     }
 
     func peerClosed(_ link: LinkID, _ port: PeerPort) {

@@ -204,6 +204,7 @@ final class ServerShell {
     func drained(_ id: ConnectionID) {
         flush(id)
         machine.outputDrained(id, now: loop.now, wall: SystemClock.wallTime())
+        comeBack()
     }
 
     func closed(_ link: ClientLink) {
@@ -212,6 +213,7 @@ final class ServerShell {
             connectionsPerAddress[link.address] = count > 1 ? count - 1 : nil
         }
         machine.connectionClosed(link.id, now: loop.now, wall: SystemClock.wallTime())
+        comeBack()
     }
 
     // MARK: From storage
@@ -330,8 +332,8 @@ final class ServerShell {
         }
     }
 
-    /// Has the loop turn once more although nothing new has come: for what happens behind the end of a turn, as the news of
-    /// closed connections do.
+    /// Has the loop turn once more although nothing new has come: for what happens behind the end of a turn, when connections
+    /// send and report that they have drained or are closed.
     func comeBack() { loop.schedule(at: loop.now) {} }
 
     private func perform(_ actions: [ServerAction]) {

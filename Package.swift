@@ -20,6 +20,7 @@ let package = Package(
         .library(name: "ConclaveServer", targets: ["ConclaveServer"]),
         .executable(name: "conclave", targets: ["conclave"]),
         .executable(name: "conclave-load", targets: ["conclave-load"]),
+        .executable(name: "recipe-load", targets: ["recipe-load"]),
     ],
     targets: [
         // The pure ring: no clock, lock, task, file or socket.
@@ -76,6 +77,9 @@ let package = Package(
         .executableTarget(
             name: "conclave-load", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveSystem"],
             path: "Benchmarks/Load", swiftSettings: strict),
+        .executableTarget(
+            name: "recipe-load", dependencies: ["ConclaveClient", "Recipes"], path: "Benchmarks/Recipes",
+            swiftSettings: strict),
         .executableTarget(
             name: "MicroBenchmarks", dependencies: ["ConclaveCore", "ConclaveTree", "ConclaveWire", "ConclaveSystem"],
             path: "Benchmarks/Micro", swiftSettings: strict),

@@ -1,0 +1,4 @@
+extension RecipeMeasurement {
+    static let queues: [RecipeMeasurement] = []
+    static let barriers: [RecipeMeasurement] = []
+}

@@ -1,0 +1,87 @@
+import Recipes
+
+/// What a measurement found, in the words that the rivals' tools use too.
+struct RecipeFigure: Sendable {
+    enum Unit: String, Sendable {
+        /// More is better.
+        case perSecond = "/s"
+        /// Less is better.
+        case milliseconds = "ms"
+    }
+
+    let value: Double
+    let unit: Unit
+}
+
+/// One recipe under load.
+struct RecipeMeasurement: Sendable {
+    let name: String
+    let text: String
+    let run: @Sendable (RecipeEnvironment) async throws -> RecipeFigure
+
+    static let all: [RecipeMeasurement] = locks + elections + barriers + queues + naming
+
+    static func named(_ name: String) -> RecipeMeasurement? { all.first { $0.name == name } }
+}
+
+/// Where and how long to measure.
+struct RecipeEnvironment: Sendable {
+    let servers: String
+    let seconds: Double
+    /// The folder of this run, so that runs do not meet.
+    let folder: String
+
+    /// So many sessions, for the length of the body.
+    func withClients<R: Sendable>(
+        _ count: Int, _ body: @Sendable ([ZooKeeperClient]) async throws -> R
+    ) async throws -> R {
+        var options = ZooKeeperClient.Options()
+        options.sessionTimeout = .seconds(30)
+        var clients: [ZooKeeperClient] = []
+        for _ in 0..<count { clients.append(try await ZooKeeperClient.connect(to: servers, options: options)) }
+        let result: R
+        do {
+            result = try await body(clients)
+        } catch {
+            for client in clients { await client.close() }
+            throw error
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for client in clients { group.addTask { await client.close() } }
+        }
+        return result
+    }
+
+    /// How often a second each of the bodies ran through together: one second uncounted, then the measured time.
+    func rate(_ bodies: [@Sendable () async throws -> Void]) async throws -> RecipeFigure {
+        let clock = ContinuousClock()
+        let begin = clock.now.advanced(by: .seconds(1))
+        let end = begin.advanced(by: .seconds(seconds))
+        let total = try await withThrowingTaskGroup(of: Int.self, returning: Int.self) { group in
+            for body in bodies {
+                group.addTask {
+                    var count = 0
+                    while true {
+                        try await body()
+                        let now = clock.now
+                        if now >= end { return count }
+                        if now >= begin { count += 1 }
+                    }
+                }
+            }
+            var total = 0
+            for try await count in group { total += count }
+            return total
+        }
+        return RecipeFigure(value: Double(total) / seconds, unit: .perSecond)
+    }
+
+    /// The median of what the body measured, in milliseconds, after one uncounted turn.
+    func median(of rounds: Int, _ body: @Sendable (Int) async throws -> Duration) async throws -> RecipeFigure {
+        _ = try await body(0)
+        var times: [Double] = []
+        for round in 1...rounds { times.append(try await body(round) / .milliseconds(1)) }
+        times.sort()
+        return RecipeFigure(value: times[times.count / 2], unit: .milliseconds)
+    }
+}

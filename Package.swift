@@ -105,7 +105,8 @@ let package = Package(
             name: "ConclaveConsensusTests", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveConsensus"],
             swiftSettings: strict),
         .testTarget(
-            name: "ConclaveNodeTests", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveTree", "ConclaveNode"],
+            name: "ConclaveNodeTests",
+            dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveTree", "ConclaveConsensus", "ConclaveNode"],
             swiftSettings: strict),
         .testTarget(
             name: "ConclaveSystemTests", dependencies: ["ConclaveCore", "ConclaveSystem"], swiftSettings: strict),

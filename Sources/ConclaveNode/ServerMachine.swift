@@ -22,6 +22,8 @@ package struct ServerMachine: Sendable {
     package internal(set) var servedFrom = Zxid.zero
     package internal(set) var servedThrough = Zxid.zero
     var learner = LearnerState()
+    /// The sessions that only this server knows.
+    var local: LocalSessions
     /// At a leader: where each session is connected, once it has written.
     var places: [SessionID: SessionPlace] = [:]
     var expiry: SessionExpiry
@@ -59,6 +61,7 @@ package struct ServerMachine: Sendable {
         childLists = ChildListCache(limitBytes: options.childListCacheBytes)
         watches = WatchTable(limitPerWatcher: options.watchesPerConnection)
         expiry = SessionExpiry(tickMilliseconds: options.tickMilliseconds)
+        local = LocalSessions(tickMilliseconds: options.tickMilliseconds)
         preparer = Preparer(options: options, lastZxid: tree.lastProcessed, digest: tree.digest)
         sessionIDs = SessionIDGenerator(serverID: options.serverID, startMilliseconds: wall.milliseconds)
         nextContainerCheck = now.advanced(byMilliseconds: options.containerCheckMilliseconds)
@@ -124,6 +127,7 @@ package struct ServerMachine: Sendable {
     package mutating func tick(now: Instant, wall: WallTime) {
         advance(now, wall)
         if role.isPreparing { endSessions() }
+        if !local.isEmpty { endLocalSessions() }
         if freshConnections > 0 { closeLateConnections() }
     }
 
@@ -140,6 +144,10 @@ package struct ServerMachine: Sendable {
     /// - Returns: `false` if there is no such session, or another server decides about it.
     package mutating func expire(_ session: SessionID, now: Instant, wall: WallTime) -> Bool {
         advance(now, wall)
+        if local.contains(session) {
+            endLocalSession(session)
+            return true
+        }
         guard role.isPreparing, tree.sessions[session] != nil else { return false }
         if !preparer.isClosing(session) { proposeCloseSession(session) }
         return true
@@ -157,6 +165,8 @@ package struct ServerMachine: Sendable {
     package var nextDeadline: Instant {
         var deadline = Instant.distantFuture
         if role.isPreparing { deadline = min(nextContainerCheck, expiry.nextDeadline ?? .distantFuture) }
+        // Nobody can reach a server that does not serve, so nobody's time runs.
+        if role != .none, let end = local.nextDeadline { deadline = min(deadline, end) }
         // On whole seconds, so that the deadline does not move with every event.
         if freshConnections > 0 {
             deadline = min(deadline, Instant(milliseconds: (now.milliseconds / 1000 + 1) * 1000))

@@ -42,6 +42,12 @@ package struct ServerOptions: Sendable {
     /// Secret that seeds the tree's hash, so that clients cannot aim at its buckets.
     package var hashSeed: UInt64 = 0
     package var serverID: UInt8 = 1
+    /// Whether new sessions stay with this server of an ensemble instead of being made known to all.
+    package var localSessions = false
+    /// Whether such a session becomes a global one when it creates an ephemeral node, which it may not otherwise.
+    package var upgradesLocalSessions = false
+    /// Whether clients that ask for it may read from a server of an ensemble that has had no leader for a while.
+    package var readOnlyMode = false
 
     package init() {}
 

@@ -109,7 +109,7 @@ public final class ZooKeeperServer: Sendable {
     package var role: ServingRole { roles.role }
 
     /// Whether the server serves clients at the moment: always if it stands alone, in an ensemble while it leads or follows.
-    public var isServing: Bool { roles.role != .none }
+    public var isServing: Bool { roles.role.hasQuorum }
 
     /// Returns when the server serves clients: at once if it stands alone, in an ensemble when a leader has been found and this
     /// server is up to date. Returns too when the server has ended. Not affected by cancellation.

@@ -61,7 +61,8 @@ struct MachineHarness {
         drain()
     }
 
-    private mutating func drain() {
+    /// Takes what the machine has for its shell.
+    mutating func drain() {
         let proposals = machine.takeProposals()
         unsynced += proposals
         log += proposals

@@ -40,6 +40,7 @@ extension ServerMachine {
         slots[slot].statistics.lastOperation = "SESS"
         slots[slot].handshakeHasReadOnly = request.readOnly != nil
         guard role != .none else { return close(slot, .notServing) }
+        guard role != .readOnly || request.readOnly == true else { return close(slot, .onlyReadOnly) }
         guard request.lastZxidSeen <= tree.lastProcessed else {
             return close(slot, .clientIsAhead(client: request.lastZxidSeen, server: tree.lastProcessed))
         }
@@ -54,21 +55,27 @@ extension ServerMachine {
     }
 
     private mutating func createSession(_ slot: Int, timeoutMilliseconds: Int32) {
-        guard tree.sessions.count < options.sessionLimit else {
+        guard tree.sessions.count + local.count < options.sessionLimit else {
             note(.warning, "refused \(slots[slot].peer): the limit of \(options.sessionLimit) sessions is reached")
             return close(slot, .sessionLimit(options.sessionLimit))
         }
+        if makesLocalSessions { return createLocalSession(slot, timeoutMilliseconds: timeoutMilliseconds) }
         if role.isLearning { return forwardCreateSession(slot, timeoutMilliseconds: timeoutMilliseconds) }
-        let known = tree.sessions
-        let preparer = self.preparer
-        let session = sessionIDs.make { known[$0] != nil || preparer.isClosing($0) }
+        let session = makeSessionID()
         freshConnections -= 1
         slots[slot].phase = .creating(session)
-        let transaction = self.preparer.prepareCreateSession(
+        let transaction = preparer.prepareCreateSession(
             session, timeoutMilliseconds: timeoutMilliseconds, wall: wall)
         // The expiry starts now, so that a session whose log write hangs is not immortal.
         expiry.add(session, timeoutMilliseconds: Int64(timeoutMilliseconds), now: now)
         propose(transaction, for: .handshake(slots[slot].id))
+    }
+
+    mutating func makeSessionID() -> SessionID {
+        let (known, preparer, joining, local) = (tree.sessions, preparer, learner.joining, local)
+        return sessionIDs.make {
+            known[$0] != nil || preparer.isClosing($0) || joining[$0] != nil || local.isTaken($0)
+        }
     }
 
     /// The password is checked before anything happens to the connection that holds the session (the reference closes that
@@ -76,6 +83,7 @@ extension ServerMachine {
     private mutating func reattach(_ slot: Int, _ request: ConnectRequest, timeoutMilliseconds: Int32) {
         let session = request.session
         let isRightful = SessionPassword.matches(request.password, session: session)
+        if isRightful, reattachLocally(slot, session, timeoutMilliseconds: timeoutMilliseconds) { return }
         if role.isLearning, isRightful {
             return forwardReattach(slot, session, timeoutMilliseconds: timeoutMilliseconds)
         }
@@ -105,7 +113,7 @@ extension ServerMachine {
             timeoutMilliseconds: session == nil ? 0 : slots[slot].sessionTimeoutMilliseconds,
             session: session ?? .none,
             password: session.map(SessionPassword.make) ?? [UInt8](repeating: 0, count: SessionPassword.byteCount),
-            readOnly: slots[slot].handshakeHasReadOnly ? false : nil)
+            readOnly: slots[slot].handshakeHasReadOnly ? role == .readOnly : nil)
         let start = slots[slot].output.openLength()
         response.encode(into: &slots[slot].output)
         slots[slot].output.closeLength(at: start)

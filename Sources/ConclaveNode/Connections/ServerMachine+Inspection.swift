@@ -48,6 +48,11 @@ extension ServerMachine {
         return buckets.sorted { $0.key < $1.key }.map { ($0.key, $0.value.sorted()) }
     }
 
+    /// The same for the sessions that only this server knows.
+    package func localSessionExpiries() -> [(deadline: Instant, sessions: [SessionID])] { local.expiries }
+
+    package var localSessionCount: Int { local.count }
+
     package func watchSummary() -> WatchTable.Summary { watches.summary }
 
     package var watchCount: Int { watches.entryCount }

@@ -63,6 +63,8 @@ package struct NodeMachine: Sendable {
     var mustReload = false
     /// Orders that change the history, without a report.
     var changesUnderWay = 0
+    /// When clients may read without a quorum, unless a leader is found before.
+    var readOnlyAt: Instant?
     /// What the election has decided, and waits for storage.
     var decision: (leader: ServerID, state: PeerState)?
     var proposalSizes = ProposalSizes()
@@ -131,6 +133,7 @@ package struct NodeMachine: Sendable {
         if now >= elector.nextDeadline { elector.tick(now: now) }
         if let deadline = leader?.nextDeadline, now >= deadline { leader?.tick(now: now) }
         if let deadline = learner?.nextDeadline, now >= deadline { learner?.tick(now: now) }
+        if let readOnlyAt, now >= readOnlyAt { serveReadOnly(now: now, wall: wall) }
         turn(now: now, wall: wall)
     }
 
@@ -138,6 +141,7 @@ package struct NodeMachine: Sendable {
         var deadline = min(server.nextDeadline, elector.nextDeadline)
         if let leader { deadline = min(deadline, leader.nextDeadline) }
         if let learner { deadline = min(deadline, learner.nextDeadline) }
+        if let readOnlyAt { deadline = min(deadline, readOnlyAt) }
         return deadline
     }
 
@@ -175,6 +179,7 @@ package struct NodeMachine: Sendable {
             moved = true
         } else if phase == .looking, ordersUnderWay == 0, let decided = decision {
             decision = nil
+            endReadOnly(now: now, wall: wall)
             committedThrough = lastLogged
             applyCommitted(now: now, wall: wall)
             begin(decided.state, decided.leader, now: now)
@@ -204,6 +209,7 @@ package struct NodeMachine: Sendable {
         learner = nil
         leaderID = nil
         decision = nil
+        readOnlyAt = nil
         proposalSizes = ProposalSizes()
         server.stopServing(now: now, wall: wall)
         server.dropInFlight(after: lastLogged)
@@ -221,6 +227,7 @@ package struct NodeMachine: Sendable {
 
     private mutating func look(now: Instant) {
         phase = .looking
+        waitForReadOnly(now: now)
         elector.start(zxid: lastLogged, currentEpoch: currentEpoch, lostLeader: lostLeader, now: now)
         lostLeader = nil
     }

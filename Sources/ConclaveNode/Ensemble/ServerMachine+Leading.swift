@@ -64,11 +64,13 @@ extension ServerMachine {
     }
 
     private mutating func refusal(of request: ForwardedRequest, from place: SessionPlace) -> ZooKeeperError.Code? {
-        guard isAlive(request.session) else { return .sessionExpired }
+        let isGlobal = isAlive(request.session)
+        guard isGlobal || mayBeLocalElsewhere(request) else { return .sessionExpired }
         switch request.operation {
         case .create, .create2, .createContainer, .createTTL, .delete, .setData, .setACL, .multi, .reconfig: break
         default: return .unimplemented
         }
+        guard isGlobal else { return nil }
         if let known = places[request.session] { return known == place ? nil : .sessionMoved }
         places[request.session] = place
         return nil

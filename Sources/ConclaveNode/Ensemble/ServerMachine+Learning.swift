@@ -109,18 +109,18 @@ extension ServerMachine {
 
     /// Asks the leader to make a session for a connection.
     mutating func forwardCreateSession(_ slot: Int, timeoutMilliseconds: Int32) {
-        let known = tree.sessions
-        let joining = learner.joining
-        let session = sessionIDs.make { known[$0] != nil || joining[$0] != nil }
+        let session = makeSessionID()
         freshConnections -= 1
         slots[slot].phase = .creating(session)
         learner.joining[session] = slots[slot].id
+        callForSession(session, timeoutMilliseconds: timeoutMilliseconds, identities: slots[slot].identities)
+    }
+
+    mutating func callForSession(_ session: SessionID, timeoutMilliseconds: Int32, identities: [Identity]) {
         var body = ByteWriter()
         body.writeInt32(timeoutMilliseconds)
-        learner.calls.append(
-            .request(
-                ForwardedRequest(session: session, cxid: 0, operation: .createSession, body: body.bytes),
-                slots[slot].identities))
+        let request = ForwardedRequest(session: session, cxid: 0, operation: .createSession, body: body.bytes)
+        learner.calls.append(.request(request, identities))
     }
 
     /// Asks the leader whether a session lives.
@@ -150,6 +150,7 @@ extension ServerMachine {
     mutating func finishReplicated(_ transaction: Transaction) {
         let session = transaction.header.session
         if case .createSession = transaction.change {
+            local.upgraded(session)
             guard let id = learner.joining.removeValue(forKey: session), let slot = slotIndex[id],
                 case .creating(session) = slots[slot].phase
             else { return }
@@ -159,6 +160,7 @@ extension ServerMachine {
         }
         if let request = takeAwaited(session, cxid: transaction.header.cxid) {
             answer(request, transaction)
+            if local.upgradingRequest(of: session) == request.xid { refuseUpgrade(session) }
         } else if case .closeSession = transaction.change {
             closeConnection(of: session)
         }

@@ -17,6 +17,11 @@ extension ServerMachine {
         if let epochStart { tree.beginEpoch(at: epochStart) }
         servedFrom = tree.lastProcessed
         preparer = Preparer(options: options, lastZxid: tree.lastProcessed, digest: tree.digest)
+        if makesLocalSessions {
+            local.restart(now: now)
+        } else {
+            local = LocalSessions(tickMilliseconds: options.tickMilliseconds)
+        }
         guard role.isPreparing else { return }
         nextContainerCheck = now.advanced(byMilliseconds: options.containerCheckMilliseconds)
         // Every session gets its full time: nobody knows when it was last heard of.
@@ -48,6 +53,7 @@ extension ServerMachine {
             close(slot, .notServing)
         }
         learner = LearnerState()
+        local.forgetUpgrades()
         places = [:]
         proposals = []
         expiry = SessionExpiry(tickMilliseconds: options.tickMilliseconds)

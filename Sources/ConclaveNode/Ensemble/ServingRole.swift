@@ -11,8 +11,18 @@ package enum ServingRole: Equatable, Sendable {
     case follower
     /// As a follower, without a vote.
     case observer
+    /// Looking for a leader for long: clients that have asked for it read what was known last.
+    case readOnly
     /// Looking for a leader, or catching up with one: clients are turned away.
     case none
+
+    /// Whether a quorum stands behind what clients are told.
+    package var hasQuorum: Bool {
+        switch self {
+        case .standalone, .leader, .follower, .observer: true
+        case .readOnly, .none: false
+        }
+    }
 
     /// Whether this server turns requests into transactions and ends sessions.
     var isPreparing: Bool { self == .standalone || self == .leader }

@@ -34,6 +34,7 @@ extension ServerMachine {
             expiry.remove(session)
             preparer.closed(session)
             places[session] = nil
+            if options.localSessions { local.endedElsewhere.insert(session) }
         }
     }
 

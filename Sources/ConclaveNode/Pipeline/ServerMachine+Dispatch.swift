@@ -42,6 +42,9 @@ extension ServerMachine {
         if header.operation != .auth, header.operation != .sasl { touch(slot, session) }
         if header.xid != ReservedXid.ping { slots[slot].statistics.lastXid = Int64(header.xid) }
 
+        if role == .readOnly, header.operation.needsQuorum {
+            return replyFailure(slot, xid: header.xid, .notReadOnly, received: now)
+        }
         switch header.operation {
         case .auth:
             authenticate(slot, header, &reader)
@@ -49,6 +52,9 @@ extension ServerMachine {
             answerSasl(slot, header)
         case .create, .create2, .createContainer, .createTTL, .delete, .setData, .setACL, .multi, .reconfig,
             .closeSession:
+            if local.contains(session), !mayGoOn(slot, session, header, reader) {
+                return readInOrder(slot, session, header, frame: frame, &reader)
+            }
             if role.isLearning { return forward(slot, session, header, frame: frame, reader) }
             if header.operation == .closeSession {
                 let transaction = preparer.prepareCloseSession(session, cxid: header.xid, tree: tree, wall: wall)
@@ -58,7 +64,14 @@ extension ServerMachine {
         case .sync:
             sync(slot, session, header, frame: frame, &reader)
         case .ping where role.isLearning:
-            confirmPing(slot, session, header)
+            if local.isUpgrading(session) {
+                // Only behind the transaction that makes the session does the leader know it.
+                readInOrder(slot, session, header, frame: frame, &reader)
+            } else if local.contains(session) {
+                reply(slot, xid: header.xid, received: now)
+            } else {
+                confirmPing(slot, session, header)
+            }
         case .deleteContainer:
             // Only servers send it; the reference answers so whatever the body says.
             if role.isLearning { return forward(slot, session, header, frame: frame, reader) }
@@ -83,6 +96,7 @@ extension ServerMachine {
         let tick = end.milliseconds / max(1, options.tickMilliseconds)
         guard slots[slot].touchedTick != tick else { return }
         slots[slot].touchedTick = tick
+        if local.contains(session) { return local.touch(session, now: now) }
         guard role.isPreparing else {
             learner.touched[session] = slots[slot].sessionTimeoutMilliseconds
             return

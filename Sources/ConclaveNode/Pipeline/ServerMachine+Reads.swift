@@ -10,6 +10,7 @@ extension ServerMachine {
         do throws(ReadFailure) {
             guard !preparer.isClosing(session) else { throw ReadFailure(.sessionExpired) }
             switch header.operation {
+            case .ping where role.isLearning && !local.contains(session): confirmPing(slot, session, header)
             case .ping: reply(slot, xid: header.xid, received: received)
             case .getData: try getData(slot, header, &reader, received)
             case .exists: try exists(slot, header, &reader, received)
@@ -23,6 +24,9 @@ extension ServerMachine {
             case .checkWatches, .removeWatches: try removeWatches(slot, header, &reader, received)
             case .setWatches, .setWatches2: try setWatches(slot, header, &reader, received)
             case .sync: throw ReadFailure(.marshallingError)
+            case .closeSession: closeLocalSession(slot, session, header, received)
+            case .create, .create2, .createContainer, .createTTL: throw ReadFailure(.ephemeralOnLocalSession)
+            case .multi: refuseEphemerals(slot, header, &reader, received)
             default: refuse(slot, header, received)
             }
         } catch {

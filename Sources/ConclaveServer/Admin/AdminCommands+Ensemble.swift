@@ -54,6 +54,7 @@ extension ServingRole {
         case .leader: "leader"
         case .follower: "follower"
         case .observer: "observer"
+        case .readOnly: "read-only"
         case .none: "looking"
         }
     }

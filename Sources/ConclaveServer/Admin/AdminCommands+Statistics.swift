@@ -9,6 +9,7 @@ extension AdminCommands {
         _ machine: ServerMachine, _ facts: AdminFacts, clients: [ConnectionReport]?
     ) -> String {
         var text = "Zookeeper version: \(ServerVersion.text)\n"
+        if machine.role == .readOnly { text += "READ-ONLY mode; serving only read-only clients\n" }
         if let clients {
             text += "Clients:\n" + clients.map { briefLine($0) + "\n" }.joined() + "\n"
         }
@@ -38,7 +39,7 @@ extension AdminCommands {
             ("avg_latency", decimal(statistics.latency.average)),
             ("outstanding_requests", "\(machine.outstandingRequests)"),
             ("znode_count", "\(reportedNodeCount(machine))"),
-            ("global_sessions", "\(machine.tree.sessions.count)"), ("local_sessions", "0"),
+            ("global_sessions", "\(machine.tree.sessions.count)"), ("local_sessions", "\(machine.localSessionCount)"),
             ("non_mtls_remote_conn_count", "0"), ("non_mtls_local_conn_count", "0"),
             ("last_client_response_size", "\(statistics.lastResponseBytes)"),
             ("max_client_response_size", "\(statistics.largestResponseBytes)"),

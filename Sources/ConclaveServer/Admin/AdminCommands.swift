@@ -18,7 +18,7 @@ enum AdminCommands {
     static func answer(_ word: String, from asking: ConnectionID, machine: inout ServerMachine, facts: AdminFacts)
         -> String
     {
-        guard facts.configuration.fourLetterWords.allows(word) else {
+        guard facts.allows(word) else {
             return "\(word) is not executed because it is not in the whitelist.\n"
         }
         if !facts.isServing(machine), !["ruok", "isro", "conf", "envi"].contains(word) {
@@ -26,7 +26,7 @@ enum AdminCommands {
         }
         switch word {
         case "ruok": return "imok"
-        case "isro": return facts.isServing(machine) ? "rw" : "null"
+        case "isro": return machine.role == .readOnly ? "ro" : facts.isServing(machine) ? "rw" : "null"
         case "srvr": return serverStatistics(machine, facts, clients: nil)
         case "stat": return serverStatistics(machine, facts, clients: machine.connectionReports())
         case "cons": return machine.connectionReports().map { fullLine($0, facts) + "\n" }.joined() + "\n"
@@ -114,15 +114,25 @@ enum AdminCommands {
 
     // MARK: Sessions
 
-    /// A learner knows which sessions there are, and only their leader when they end.
+    /// A learner knows which global sessions there are, and only their leader when they end; about local ones their server.
     private static func sessions(_ machine: ServerMachine, _ facts: AdminFacts) -> String {
-        if machine.role == .follower || machine.role == .observer {
+        let hasLocal = machine.makesLocalSessions
+        let local = hasLocal ? sets("Local Session Sets", machine.localSessionExpiries(), facts) : ""
+        switch machine.role {
+        case .follower, .observer, .readOnly:
             let sessions = machine.tree.sessions.sorted { $0.key < $1.key }
-            return "Global Sessions(\(sessions.count)):\n" + sessions.map { "\($0.key)\t\($0.value)ms\n" }.joined()
+            return local + "Global Sessions(\(sessions.count)):\n"
+                + sessions.map { "\($0.key)\t\($0.value)ms\n" }.joined()
+        case .standalone, .leader, .none:
+            return local + sets(hasLocal ? "Global Session Sets" : "Session Sets", machine.sessionExpiries(), facts)
         }
-        let buckets = machine.sessionExpiries()
+    }
+
+    private static func sets(
+        _ title: String, _ buckets: [(deadline: Instant, sessions: [SessionID])], _ facts: AdminFacts
+    ) -> String {
         let count = buckets.reduce(0) { $0 + $1.sessions.count }
-        var text = "Session Sets (\(buckets.count))/(\(count)):\n"
+        var text = "\(title) (\(buckets.count))/(\(count)):\n"
         for bucket in buckets {
             let date = DateText.format(milliseconds: facts.wallMilliseconds(of: bucket.deadline))
             text += "\(bucket.sessions.count) expire at \(date):\n"
@@ -145,7 +155,9 @@ enum AdminCommands {
     private static func connectionsDump(_ machine: ServerMachine, _ facts: AdminFacts) -> String {
         let reports = machine.connectionReports()
         let deadlines = Dictionary(
-            machine.sessionExpiries().flatMap { bucket in bucket.sessions.map { ($0, bucket.deadline) } },
+            (machine.sessionExpiries() + machine.localSessionExpiries()).flatMap { bucket in
+                bucket.sessions.map { ($0, bucket.deadline) }
+            },
             uniquingKeysWith: { first, _ in first })
         let fallback = facts.now.advanced(byMilliseconds: Int64(facts.configuration.sessionlessTimeoutMilliseconds))
         let sets = Dictionary(grouping: reports) { report in

@@ -21,6 +21,12 @@ struct AdminFacts {
     /// Whether the server serves clients at the moment.
     func isServing(_ machine: ServerMachine) -> Bool { machine.role != .none }
 
+    /// Whether a word is answered. Clients of read-only servers find those with a quorum by one of them.
+    func allows(_ word: String) -> Bool {
+        if word == "isro", configuration.ensemble?.readOnlyModeEnabled == true { return true }
+        return configuration.fourLetterWords.allows(word)
+    }
+
     /// When a moment of the machine's clock is or was, in milliseconds since 1970.
     func wallMilliseconds(of moment: Instant) -> Int64 { wall.milliseconds + moment.milliseconds(since: now) }
 }

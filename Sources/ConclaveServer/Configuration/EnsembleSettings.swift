@@ -24,12 +24,16 @@ package struct EnsembleSettings: Sendable {
     package var reconfigEnabled = false
     /// Whether a leader serves clients itself. Key `leaderServes`, `yes`.
     package var leaderServesClients = true
-    /// Whether sessions stay on the server that the client is connected to. Key `localSessionsEnabled`, `false`.
+    /// Whether sessions stay on the server that the client is connected to: they cost no transaction, own no ephemeral
+    /// nodes and end when the client goes to another server. All servers should have the same. Key
+    /// `localSessionsEnabled`, `false`.
     package var localSessionsEnabled = false
     /// Whether such a session becomes a global one when it creates an ephemeral node. Key
     /// `localSessionsUpgradingEnabled`, `false`.
     package var localSessionsUpgradingEnabled = false
-    /// Whether clients are served read-only while there is no leader. Key `readonlymode.enabled`, `false`.
+    /// Whether a server that has looked for a leader for two seconds, or a tick if that is longer, lets clients read
+    /// that ask for it. The word `isro` is then always answered. Key `readonlymode.enabled`, `false`; Apache's servers
+    /// take it only as a property of their JVM.
     package var readOnlyModeEnabled = false
 
     // MARK: Limits

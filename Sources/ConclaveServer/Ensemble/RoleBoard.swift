@@ -20,7 +20,7 @@ final class RoleBoard: Sendable {
     func set(_ role: ServingRole) {
         let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             state.role = role
-            guard role != .none else { return [] }
+            guard role.hasQuorum else { return [] }
             defer { state.waiters = [] }
             return state.waiters
         }
@@ -40,11 +40,11 @@ final class RoleBoard: Sendable {
         onChange(nil)
     }
 
-    /// Returns when the server serves clients, or has ended.
+    /// Returns when the server serves clients with a quorum behind it, or has ended.
     func untilServing() async {
         await withCheckedContinuation { waiter in
             let isKnown = state.withLock { state in
-                if state.role != .none || state.hasEnded { return true }
+                if state.role.hasQuorum || state.hasEnded { return true }
                 state.waiters.append(waiter)
                 return false
             }

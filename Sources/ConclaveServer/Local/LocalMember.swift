@@ -67,7 +67,7 @@ struct LocalMember: Sendable {
         if case .running = phase { true } else { false }
     }
 
-    var serves: Bool { role.map { $0 != .none } ?? false }
+    var serves: Bool { role?.hasQuorum ?? false }
     var leads: Bool { role == .leader }
 
     var connectString: String { "127.0.0.1:\(ports.clients.number)" }

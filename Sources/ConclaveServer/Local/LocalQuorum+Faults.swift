@@ -127,7 +127,7 @@ extension LocalQuorum {
     /// Ends a session as if its time-out had passed, behind its client's back. Returns when the leader has decided so: what the
     /// session owned goes with the next transaction.
     ///
-    /// - Throws: `.sessionExpired` if the leader knows no such session, `.cancelled`.
+    /// - Throws: `.sessionExpired` if neither the leader knows such a session nor the server that keeps it to itself, `.cancelled`.
     public func expire(_ session: SessionID) async throws(ZooKeeperError) {
         while true {
             let server = try await board.until { state -> ZooKeeperServer? in
@@ -137,6 +137,7 @@ extension LocalQuorum {
                 return server
             }
             if await server.expire(session) { return }
+            for case .running(let other) in board.now.members.map(\.phase) where await other.expire(session) { return }
             // It may have ceased to lead meanwhile.
             if server.role == .leader { throw ZooKeeperError(.sessionExpired) }
         }

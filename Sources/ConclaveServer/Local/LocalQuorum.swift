@@ -31,6 +31,7 @@ public final class LocalQuorum: Sendable {
 
     let board: LocalBoard
     private let ensemble: EnsembleConfiguration
+    private let modes: Modes
     private let configure: @Sendable (inout ServerConfiguration) -> Void
     private let log: any EventSink
     private let temporary: TemporaryDirectory?
@@ -40,23 +41,24 @@ public final class LocalQuorum: Sendable {
     /// - Parameters:
     ///   - servers: how many servers vote; 1 to ``maximumServers``. One alone is an ensemble too, with an election.
     ///   - observers: how many servers follow without a vote.
+    ///   - modes: what is off by default.
     ///   - dataDirectory: where server N keeps its data in a folder `N`, which stays; `nil` for a temporary directory that
     ///     ``stop()`` removes.
     ///   - configure: changes the configuration of every server. Ports, address and place in the ensemble are set afterwards.
     /// - Throws: `.badArguments` for other numbers of servers, `.cancelled`, and as ``ZooKeeperServer/start(_:)``. Nothing is left
     ///   running then.
     public static func start(
-        servers: Int = 3, observers: Int = 0, dataDirectory: String? = nil,
+        servers: Int = 3, observers: Int = 0, modes: Modes = [], dataDirectory: String? = nil,
         configure: @escaping @Sendable (inout ServerConfiguration) -> Void = { _ in }
     ) async throws(ZooKeeperError) -> LocalQuorum {
         try await start(
-            servers: servers, observers: observers, dataDirectory: dataDirectory, configure: configure,
-            log: SilentSink())
+            servers: servers, observers: observers, modes: modes, dataDirectory: dataDirectory,
+            configure: configure, log: SilentSink())
     }
 
     /// As the other one, with somewhere for the log events of all servers to go.
     package static func start(
-        servers: Int = 3, observers: Int = 0, dataDirectory: String? = nil,
+        servers: Int = 3, observers: Int = 0, modes: Modes = [], dataDirectory: String? = nil,
         configure: @escaping @Sendable (inout ServerConfiguration) -> Void = { _ in }, log: any EventSink
     ) async throws(ZooKeeperError) -> LocalQuorum {
         guard servers >= 1, observers >= 0, servers <= maximumServers, servers + observers <= maximumServers else {
@@ -74,7 +76,7 @@ public final class LocalQuorum: Sendable {
         let quorum: LocalQuorum
         do throws(ZooKeeperError) {
             let directory = dataDirectory ?? temporary?.path ?? ""
-            quorum = try LocalQuorum(servers, observers, in: directory, temporary, configure, log)
+            quorum = try LocalQuorum(servers, observers, modes, in: directory, temporary, configure, log)
         } catch {
             temporary?.remove()
             throw error
@@ -90,7 +92,7 @@ public final class LocalQuorum: Sendable {
     }
 
     private init(
-        _ servers: Int, _ observers: Int, in directory: String, _ temporary: TemporaryDirectory?,
+        _ servers: Int, _ observers: Int, _ modes: Modes, in directory: String, _ temporary: TemporaryDirectory?,
         _ configure: @escaping @Sendable (inout ServerConfiguration) -> Void, _ log: any EventSink
     ) throws(ZooKeeperError) {
         var members: [LocalMember] = []
@@ -110,6 +112,7 @@ public final class LocalQuorum: Sendable {
             throw ZooKeeperError(.badConfiguration, message: "\(error)")
         }
         board = LocalBoard(members)
+        self.modes = modes
         self.configure = configure
         self.log = log
         self.temporary = temporary
@@ -263,6 +266,7 @@ public final class LocalQuorum: Sendable {
         settings.syncLimitTicks = 20
         // Who was elected by a server that is gone now must not keep the others waiting.
         settings.epochWaitMilliseconds = 500
+        modes.apply(to: &settings)
         configuration.ensemble = settings
         configure(&configuration)
         configuration.clientAddress = ServerConfiguration.loopback

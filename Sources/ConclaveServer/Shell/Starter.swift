@@ -160,6 +160,11 @@ extension ServerConfiguration {
         options.containerNeverUsedMilliseconds = containerMaximumNeverUsedMilliseconds
         // Servers of an ensemble must not give out the same session ids.
         if let id = ensemble?.myID { options.serverID = UInt8(truncatingIfNeeded: id.rawValue) }
+        if let ensemble {
+            options.localSessions = ensemble.localSessionsEnabled
+            options.upgradesLocalSessions = ensemble.localSessionsUpgradingEnabled
+            options.readOnlyMode = ensemble.readOnlyModeEnabled
+        }
         return options
     }
 }

@@ -32,6 +32,9 @@ package struct SessionExpiry: Sendable {
 
     package var count: Int { entries.count }
 
+    /// Those that are watched over, sorted.
+    package var sessions: [SessionID] { entries.keys.sorted() }
+
     package func contains(_ session: SessionID) -> Bool { entries[session] != nil }
 
     /// What the session was added with; `nil` for an unknown one.

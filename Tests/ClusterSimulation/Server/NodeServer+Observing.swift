@@ -10,7 +10,7 @@ extension NodeServer {
     mutating func changed(_ role: ServingRole, _ world: inout World) {
         guard let server = node?.server else { return }
         switch role {
-        case .none:
+        case .none, .readOnly:
             observeApplied(through: server.servedThrough, &world)
             if shownThrough != nil { world.observe(.stoppedServing) }
             shownThrough = nil

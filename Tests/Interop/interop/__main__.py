@@ -10,7 +10,7 @@ import traceback
 from . import harness
 
 MODULES = ("kazoo_client", "zkcli", "words", "files", "locks", "swift_client", "kill", "hostile", "differential", "mixed",
-           "failover", "peers", "partition")
+           "failover", "peers", "partition", "modes")
 
 
 def all_checks():

@@ -19,3 +19,12 @@ public struct Contender: Hashable, Sendable {
     /// The path of its node.
     public let path: String
 }
+
+extension Contender {
+    /// As an entry of a semaphore, where the place in the folder does not say who holds.
+    func asLease(holds: Bool, position: Int) -> Contender {
+        Contender(
+            identity: identity, position: position, isShared: true, isHolder: holds,
+            sinceMilliseconds: sinceMilliseconds, session: session, token: token, path: path)
+    }
+}

@@ -196,29 +196,17 @@ package struct ContenderMachine: Sendable {
 
     /// Looks who stands in the way: for an exclusive node everybody before it, for a shared one the exclusive ones.
     private mutating func judge(_ node: Node, among names: [String], isWindowOpen: Bool) -> [Action] {
-        var isPresent = false
-        var nearest: ContenderName?
-        var ownHoldIsBefore = false
-        for text in names {
-            if text == node.name.text {
-                isPresent = true
-                continue
-            }
-            guard let other = ContenderName(text), other < node.name else { continue }
-            if ownHolds.contains(text) { ownHoldIsBefore = true }
-            guard !(isShared && other.isShared) else { continue }
-            if let known = nearest, other < known { continue }
-            nearest = other
+        guard let place = QueuePlace(of: node.name, isShared: isShared, among: names, ownHolds: ownHolds) else {
+            return again(after: [])
         }
-        guard isPresent else { return again(after: []) }
-        guard let nearest else {
+        guard let nearest = place.obstacle else {
             guard isWindowOpen else { return suspend(node) }
             state = .held(node)
             return [.grant(node)]
         }
         if patience == .once { return [.remove(node.name.text), finish(.busy)] }
         // Whoever stands in the way waits, directly or through others, for what this task tree itself holds.
-        if ownHoldIsBefore { return [.remove(node.name.text), finish(.selfDeadlock)] }
+        if place.isBehindOwnHold { return [.remove(node.name.text), finish(.selfDeadlock)] }
         state = .waiting(node, behind: nearest.text)
         return [.wait(own: node.name.text, behind: nearest.text)]
     }

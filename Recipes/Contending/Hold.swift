@@ -23,13 +23,10 @@ final class Hold: Sendable {
 
     let client: ZooKeeperClient
     let cleaner: Cleaner
-    /// The path of the recipe.
-    let parent: String
-    /// The path of the node that stands for the hold.
-    let path: String
+    /// The nodes that stand for the hold: it lasts while all of them exist.
+    let nodes: [HeldNode]
     let token: FencingToken
     let session: SessionID
-    let isShared: Bool
     private let removal: Removal
     private let ending = Signal<Ending>()
     private let monitors = Mutex<[Task<Void, Never>]>([])
@@ -39,19 +36,32 @@ final class Hold: Sendable {
     /// How long the own node goes unwatched: shorter holds cost no request for the watch.
     static let unwatchedTime = Duration.milliseconds(20)
 
-    init(
+    /// - Parameter nodes: at least one.
+    init(client: ZooKeeperClient, cleaner: Cleaner, nodes: [HeldNode], token: FencingToken, removal: Removal) {
+        self.client = client
+        self.cleaner = cleaner
+        self.nodes = nodes
+        self.token = token
+        session = client.sessionID
+        self.removal = removal
+    }
+
+    convenience init(
         client: ZooKeeperClient, cleaner: Cleaner, parent: String, path: String, token: FencingToken, isShared: Bool,
         removal: Removal
     ) {
-        self.client = client
-        self.cleaner = cleaner
-        self.parent = parent
-        self.path = path
-        self.token = token
-        session = client.sessionID
-        self.isShared = isShared
-        self.removal = removal
+        let node = HeldNode(parent: parent, path: path, isShared: isShared)
+        self.init(client: client, cleaner: cleaner, nodes: [node], token: token, removal: removal)
     }
+
+    /// The path of the recipe; where several are held together, of the first.
+    var parent: String { nodes[0].parent }
+
+    /// The path of the node that stands for the hold, or of the first of them.
+    var path: String { nodes[0].path }
+
+    /// Whether others may hold too.
+    var isShared: Bool { nodes.allSatisfy(\.isShared) }
 
     /// Whether nobody else can hold now, as far as this side can know: not ended, and within the hold window.
     var isHeld: Bool { ending.value == nil && client.isHolding }
@@ -85,13 +95,16 @@ final class Hold: Sendable {
             case nil: break
             }
         }
-        let node = Task.detached { [self] in await watchOwnNode(ownWatch) }
-        monitors.withLock { $0 = [window, node] }
+        let others = nodes.dropFirst().map { node in
+            Task.detached { [self] in await watchOwnNode(node.path, nil) }
+        }
+        let first = Task.detached { [self] in await watchOwnNode(path, ownWatch) }
+        monitors.withLock { $0 = [window, first] + others }
         // The end may have come before the tasks were in the list.
         if !isLive { stopMonitors() }
     }
 
-    private func watchOwnNode(_ armed: Watch?) async {
+    private func watchOwnNode(_ path: String, _ armed: Watch?) async {
         var watch = armed
         // Throws only when cancelled, because the hold has ended.
         if watch == nil, (try? await Task.sleep(for: Self.unwatchedTime, clock: .continuous)) == nil { return }
@@ -122,8 +135,8 @@ final class Hold: Sendable {
         guard ending.fire(.lost(loss)) else { return }
         HoldRegistry.shared.remove(self)
         stopMonitors()
-        // The session may live on: without this its node would stand in everybody's way.
-        if loss == .windowLapsed { cleaner.start(remove) }
+        // The session may live on: without this its nodes would stand in everybody's way.
+        if loss == .windowLapsed || loss == .nodeRemoved && nodes.count > 1 { cleaner.start(remove) }
     }
 
     /// Gives it up and removes the node; one request. Returns when the server has answered, or when the connection is
@@ -166,7 +179,7 @@ final class Hold: Sendable {
             isBeingReplaced.store(false, ordering: .releasing)
             if error.isOutcomeUnknown { abandon() }
             // The look-out may have kept silent about a removal meanwhile, so it looks again.
-            let node = Task.detached { [self] in await watchOwnNode(nil) }
+            let node = Task.detached { [self] in await watchOwnNode(path, nil) }
             monitors.withLock { $0.append(node) }
             if !isLive { stopMonitors() }
             throw error
@@ -180,6 +193,8 @@ final class Hold: Sendable {
     private func remove(_ client: ZooKeeperClient) async throws(ZooKeeperError) {
         do {
             switch removal {
+            case .byName where nodes.count > 1:
+                try await removeAll(client)
             case .byName:
                 try await client.delete(path)
             case .underVersion(let version):
@@ -192,18 +207,27 @@ final class Hold: Sendable {
         }
     }
 
+    /// All at once, so that nobody sees a part of them free; one by one if somebody has removed one.
+    private func removeAll(_ client: ZooKeeperClient) async throws(ZooKeeperError) {
+        do {
+            try await client.transaction(nodes.map { .delete($0.path, version: nil) })
+        } catch let error where error.code == .noNode {
+            for node in nodes { try await client.deleteIfPresent(node.path) }
+        }
+    }
+
     // MARK: - Fencing
 
     /// Sends operations that take effect only while the hold lives, in one transaction (S3).
     func guarded(_ operations: [Operation]) async throws(ZooKeeperError) -> [OperationResult] {
         guard isLive else { throw lostError() }
-        var guards: [Operation] = [.check(path, version: nil)]
+        var guards: [Operation] = nodes.map { .check($0.path, version: nil) }
         if case .underVersion(let version) = removal { guards.append(.check(parent, version: version)) }
         do {
             return Array(try await client.transaction(guards + operations).dropFirst(guards.count))
         } catch {
-            let nodeIsGone = error.code == .noNode && error.path == path
-            let isOvertaken = error.code == .badVersion && error.path == parent && guards.count > 1
+            let nodeIsGone = error.code == .noNode && nodes.contains { $0.path == error.path }
+            let isOvertaken = error.code == .badVersion && error.path == parent && guards.count > nodes.count
             guard nodeIsGone || isOvertaken else { throw error }
             lose(.nodeRemoved)
             throw lostError()

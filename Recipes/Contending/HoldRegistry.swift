@@ -18,21 +18,30 @@ final class HoldRegistry: Sendable {
 
     /// Enters a hold that is about to be granted. Whatever it excludes must have gone in the store: that is told now.
     func insert(_ hold: Hold) {
-        let place = Place(client: ObjectIdentifier(hold.client), path: hold.parent)
+        let client = ObjectIdentifier(hold.client)
         let overtaken = holds.withLock { holds in
-            let excluded = holds[place, default: []].filter { !(hold.isShared && $0.isShared) }
-            holds[place, default: []].append(hold)
-            return excluded
+            var overtaken: [Hold] = []
+            for node in hold.nodes {
+                let place = Place(client: client, path: node.parent)
+                overtaken += holds[place, default: []].filter { old in
+                    old !== hold && !old.nodes.contains { $0.parent == node.parent && $0.isShared && node.isShared }
+                }
+                holds[place, default: []].append(hold)
+            }
+            return overtaken
         }
         for old in overtaken { old.lose(.nodeRemoved) }
     }
 
     /// Takes an ended hold out.
     func remove(_ hold: Hold) {
-        let place = Place(client: ObjectIdentifier(hold.client), path: hold.parent)
+        let client = ObjectIdentifier(hold.client)
         holds.withLock { holds in
-            holds[place]?.removeAll { $0 === hold }
-            if holds[place]?.isEmpty == true { holds[place] = nil }
+            for node in hold.nodes {
+                let place = Place(client: client, path: node.parent)
+                holds[place]?.removeAll { $0 === hold }
+                if holds[place]?.isEmpty == true { holds[place] = nil }
+            }
         }
     }
 }
@@ -45,6 +54,11 @@ enum TaskHolds {
 
     /// The names of the nodes held below this path.
     static func names(under path: String) -> Set<String> {
-        Set(current.lazy.filter { $0.isLive && $0.parent == path }.map { String($0.path.dropFirst(path.count + 1)) })
+        Set(paths(under: path).map { String($0.dropFirst(path == "/" ? 1 : path.count + 1)) })
+    }
+
+    /// The paths of the nodes held below this path.
+    static func paths(under path: String) -> Set<String> {
+        Set(current.lazy.filter(\.isLive).flatMap(\.nodes).filter { $0.parent == path }.map(\.path))
     }
 }

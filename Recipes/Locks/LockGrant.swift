@@ -1,7 +1,7 @@
 public import ConclaveClient
 public import ConclaveCore
 
-/// A lock that is held, or was: what ``DistributedLock`` and ``ReadWriteLock`` give.
+/// A lock that is held, or was: what ``DistributedLock``, ``ReadWriteLock``, ``MultiLock`` and ``Semaphore`` give.
 ///
 /// It ends once: by ``release()``, by loss, or when the last reference to it goes, which releases it in the background.
 /// After its end it never becomes held again. What ends a hold, and when this side can know, is on the page
@@ -28,8 +28,12 @@ public final class LockGrant: Sendable {
     /// Whether it is held exclusively or shared.
     public var mode: Mode { hold.isShared ? .shared : .exclusive }
 
-    /// The path of the contender's node, as the client that acquired sees it.
+    /// The path of the contender's node, as the client that acquired sees it; the first of ``paths``.
     public var path: String { hold.path }
+
+    /// The paths of all nodes that stand for the hold: several for a ``MultiLock`` and for several leases of a
+    /// ``Semaphore``.
+    public var paths: [String] { hold.nodes.map(\.path) }
 
     /// The session that the node belongs to: always the client's own (S6).
     public var session: SessionID { hold.session }

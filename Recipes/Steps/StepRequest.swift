@@ -16,6 +16,8 @@ package enum StepRequest: Hashable, Sendable {
     case dataOfMany([String])
     /// The same, each that is there with a watch as of ``data(_:watch:)``; one request for each node, sent together.
     case watchDataOfMany([String])
+    /// Several reads in one request, performed in this order though not at one moment; at most a hundred.
+    case read([ReadOperation])
     /// Brings the server up to date with the leader.
     case sync(String)
     /// One operation by itself, several as a transaction: all or nothing.
@@ -30,8 +32,27 @@ package enum StepAnswer: Hashable, Sendable {
     case exists(Stat?)
     case children(Children)
     case dataOfMany([NodeData?])
+    /// One for each read.
+    case read([StepReading])
     /// One result for each operation. A create by itself tells the node's facts, one in a transaction does not.
     case written([OperationResult])
     /// After a sync, or when the parents are there.
     case done
+}
+
+/// What one of several reads in one request brought.
+package enum StepReading: Hashable, Sendable {
+    case data(NodeData)
+    /// The names of the children, sorted.
+    case children([String])
+    case failed(ZooKeeperError.Code)
+
+    package init(_ result: ReadResult) {
+        self =
+            switch result {
+            case .data(let node): .data(node)
+            case .children(let names): .children(names)
+            case .failed(let error): .failed(error.code)
+            }
+    }
 }

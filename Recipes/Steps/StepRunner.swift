@@ -21,6 +21,17 @@ struct StepRunner<Machine: StepMachine>: ~Copyable {
         self.acl = acl
     }
 
+    /// Runs the machine to its end, or to a deadline.
+    static func run(
+        _ machine: Machine, client: ZooKeeperClient, cleaner: Cleaner, path: String, acl: [ACL],
+        deadline: Deadline = .never
+    ) async throws(ZooKeeperError) -> Machine.Output {
+        try await deadline.limit { (expiry: Expiry) async throws(ZooKeeperError) -> Machine.Output in
+            var runner = StepRunner(machine, client: client, cleaner: cleaner, path: path, acl: acl)
+            return try await runner.run(expiry: expiry)
+        }
+    }
+
     /// Starts the machine and feeds answers to it until it has finished.
     ///
     /// - Parameter expiry: tells a deadline, which cancels the task, from the caller's cancellation.
@@ -87,6 +98,8 @@ struct StepRunner<Machine: StepMachine>: ~Copyable {
             return .dataOfMany(try await client.dataOfMany(paths))
         case .watchDataOfMany(let paths):
             return .dataOfMany(try await watchData(of: paths))
+        case .read(let reads):
+            return .read(try await client.read(reads).map(StepReading.init))
         case .sync(let path):
             try await client.sync(path)
             return .done

@@ -13,7 +13,7 @@ struct AnyRecipe: Sendable, CustomTestStringConvertible {
     let waitUntilClean: @Sendable () async -> Void
 
     enum Kind: String, CaseIterable, Sendable, CustomTestStringConvertible {
-        case fair, firstCome, read, write, election, withDeadline
+        case fair, firstCome, read, write, election, withDeadline, semaphore, sharedLimit, multiLock
         var testDescription: String { rawValue }
     }
 
@@ -36,6 +36,26 @@ struct AnyRecipe: Sendable, CustomTestStringConvertible {
                 kind == .read ? try await lock.tryAcquireRead() : try await lock.tryAcquireWrite()
             }
             contenders = { () async throws(ZooKeeperError) in try await lock.contenders() }
+            waitUntilClean = { await lock.waitUntilClean() }
+        case .semaphore, .sharedLimit:
+            let semaphore =
+                kind == .semaphore
+                ? Semaphore(client, at: path, limit: 1)
+                : Semaphore(client, at: path, limitAt: path + "/limit", initially: 1)
+            acquire = { () async throws(ZooKeeperError) in try await semaphore.acquire() }
+            tryAcquire = { () async throws(ZooKeeperError) in try await semaphore.tryAcquire() }
+            contenders = { () async throws(ZooKeeperError) in try await semaphore.contenders() }
+            waitUntilClean = { await semaphore.waitUntilClean() }
+        case .multiLock:
+            let paths = [path + "/b", path + "/a"]
+            let lock = MultiLock(client, at: paths)
+            acquire = { () async throws(ZooKeeperError) in try await lock.acquire() }
+            tryAcquire = { () async throws(ZooKeeperError) in try await lock.tryAcquire() }
+            contenders = { () async throws(ZooKeeperError) in
+                let first = try await Contenders(client, at: paths[0]).list()
+                let second = try await Contenders(client, at: paths[1]).list()
+                return first.map(\.token) == second.map(\.token) ? first : first + second
+            }
             waitUntilClean = { await lock.waitUntilClean() }
         case .election:
             let election = MasterElection(client, at: path)

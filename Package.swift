@@ -21,6 +21,7 @@ let package = Package(
         .executable(name: "conclave", targets: ["conclave"]),
         .executable(name: "conclave-load", targets: ["conclave-load"]),
         .executable(name: "recipe-load", targets: ["recipe-load"]),
+        .executable(name: "conclave-bench", targets: ["conclave-bench"]),
     ],
     targets: [
         // The pure ring: no clock, lock, task, file or socket.
@@ -74,12 +75,22 @@ let package = Package(
             swiftSettings: strict),
 
         // Benchmarks.
+        .target(
+            name: "BenchmarkKit",
+            dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveSystem", "ConclaveClient", "Recipes"],
+            path: "Benchmarks/Kit", swiftSettings: strict),
         .executableTarget(
-            name: "conclave-load", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveSystem"],
+            name: "conclave-load", dependencies: ["BenchmarkKit", "ConclaveCore", "ConclaveSystem"],
             path: "Benchmarks/Load", swiftSettings: strict),
         .executableTarget(
-            name: "recipe-load", dependencies: ["ConclaveClient", "Recipes"], path: "Benchmarks/Recipes",
+            name: "recipe-load", dependencies: ["BenchmarkKit", "ConclaveClient"], path: "Benchmarks/RecipeLoad",
             swiftSettings: strict),
+        .executableTarget(
+            name: "conclave-bench",
+            dependencies: [
+                "BenchmarkKit", "ConclaveCore", "ConclaveSystem", "ConclaveClient", "ConclaveCommandKit",
+            ],
+            path: "Benchmarks/Bench", swiftSettings: strict),
         .executableTarget(
             name: "MicroBenchmarks", dependencies: ["ConclaveCore", "ConclaveTree", "ConclaveWire", "ConclaveSystem"],
             path: "Benchmarks/Micro", swiftSettings: strict),

@@ -1,3 +1,4 @@
+import BenchmarkKit
 import ConclaveCore
 import ConclaveSystem
 import Foundation

@@ -1,12 +1,12 @@
 /// The workloads by name: `kind-CONNECTIONSxDEPTH`.
-enum Catalogue {
-    struct Entry: Sendable {
-        let name: String
-        let text: String
-        let run: @Sendable (Engine) throws -> Measurement
+package enum Catalogue {
+    package struct Entry: Sendable {
+        package let name: String
+        package let text: String
+        package let run: @Sendable (Engine) throws -> Measurement
     }
 
-    static let all: [Entry] = [
+    package static let all: [Entry] = [
         entry("get-1x1", "getData awaited") { GetWorkload(connections: 1, depth: 1) },
         entry("set-1x1", "setData awaited") { SetWorkload(connections: 1, depth: 1) },
         entry("create-1x1", "create awaited") { CreateWorkload(connections: 1, depth: 1) },
@@ -36,6 +36,36 @@ enum Catalogue {
             try FanOut(engine: $0, watchers: 1000).run()
         },
     ]
+
+    /// Reads in 100, as in the figure of the ZooKeeper paper.
+    package static let ratios: [Entry] = [0, 10, 25, 50, 75, 90, 100].map { percent in
+        entry("ratio-\(percent)", "\(percent)% getData, the rest setData; 16 connections with 8 in flight each") {
+            MixedWorkload(connections: 16, depth: 8, readPercent: percent)
+        }
+    }
+
+    package static let sizes: [Entry] = [0, 1_024, 16_384, 262_144].flatMap { bytes in
+        [
+            entry("get-size-\(bytes)", "getData of \(bytes) bytes, 4 connections with 4 in flight each") {
+                GetWorkload(connections: 4, depth: 4, bytes: bytes)
+            },
+            entry("set-size-\(bytes)", "setData of \(bytes) bytes, 4 connections with 4 in flight each") {
+                SetWorkload(connections: 4, depth: 4, bytes: bytes)
+            },
+        ]
+    }
+
+    package static let depths: [Entry] = [1, 4, 16, 256].map { depth in
+        entry("set-depth-\(depth)", "setData on one connection with \(depth) in flight") {
+            SetWorkload(connections: 1, depth: depth)
+        }
+    }
+
+    package static let widths: [Entry] = [8, 64, 512].map { connections in
+        entry("set-width-\(connections)", "setData awaited on \(connections) connections") {
+            SetWorkload(connections: connections, depth: 1)
+        }
+    }
 
     private static func entry(
         _ name: String, _ text: String, _ make: @escaping @Sendable () -> some Workload & SendableMetatype

@@ -3,14 +3,19 @@ import ConclaveSystem
 import ConclaveWire
 
 /// Fills a server with nodes of 100 bytes, 1,000 below each parent.
-struct Fill {
+package struct Fill {
     let engine: Engine
     let nodes: Int
+
+    package init(engine: Engine, nodes: Int) {
+        self.engine = engine
+        self.nodes = nodes
+    }
 
     private static let perParent = 1000
     private static let inFlight = 512
 
-    func run() throws -> Measurement {
+    package func run() throws -> Measurement {
         let lane = try Lane(index: 0, to: engine.address)
         try LoadTree.ensure("/fill", lane)
         var poller = try SystemPoller()

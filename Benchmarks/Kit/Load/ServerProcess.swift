@@ -1,11 +1,13 @@
 import Foundation
 
 /// What a server's process has used so far: /proc/PID/stat and /proc/PID/status.
-struct ServerProcess {
-    let pid: Int32
+package struct ServerProcess: Sendable {
+    package let pid: Int32
+
+    package init(pid: Int32) { self.pid = pid }
 
     /// User and system time of all threads, in seconds; the kernel counts in ticks of 10 ms.
-    func processorSeconds() -> Double? {
+    package func processorSeconds() -> Double? {
         guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return nil }
         // The name in parentheses may hold anything; utime and stime are the 12th and 13th field behind it.
         guard let end = text.lastIndex(of: ")") else { return nil }
@@ -15,7 +17,7 @@ struct ServerProcess {
     }
 
     /// Resident memory in bytes.
-    func residentBytes() -> Int? {
+    package func residentBytes() -> Int? {
         guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return nil }
         for line in text.split(separator: "\n") where line.hasPrefix("VmRSS:") {
             guard let kibibytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first else {
@@ -28,6 +30,6 @@ struct ServerProcess {
 }
 
 /// What this process itself has used, to show that the generator is cheap beside the server.
-enum Generator {
-    static func processorSeconds() -> Double { ServerProcess(pid: getpid()).processorSeconds() ?? 0 }
+package enum Generator {
+    package static func processorSeconds() -> Double { ServerProcess(pid: getpid()).processorSeconds() ?? 0 }
 }

@@ -4,13 +4,18 @@ import ConclaveWire
 import Foundation
 
 /// Starts a server and measures the time to the first acknowledged write, then its resident memory; ends it again.
-struct StartUp {
+package struct StartUp {
     let address: SocketAddress
     let command: [String]
     /// How long the server may take.
     var limitSeconds = 180.0
 
-    func run() throws -> [String: Double] {
+    package init(address: SocketAddress, command: [String]) {
+        self.address = address
+        self.command = command
+    }
+
+    package func run() throws -> [String: Double] {
         let server = Process()
         server.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         server.arguments = command

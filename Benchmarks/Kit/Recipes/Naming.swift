@@ -17,7 +17,8 @@ extension RecipeMeasurement {
             }
         },
         RecipeMeasurement(
-            name: "fanout-1000", text: "a published value, until the last of 1,000 subscribers in 20 sessions has it"
+            name: "fanout-1000", text: "a published value, until the last of 1,000 subscribers in 20 sessions has it",
+            unit: .milliseconds
         ) { environment in
             try await environment.withClients(20) { clients in
                 try await fanOut(environment, clients, subscribersEach: 50)

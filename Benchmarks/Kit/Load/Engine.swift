@@ -4,11 +4,21 @@ import ConclaveSystem
 /// Keeps a workload's lanes full for a time and counts what comes back. One thread, one poller.
 ///
 /// Per turn and connection there is one recv(2) and one send(2): requests that replies make room for leave together.
-struct Engine {
-    var address: SocketAddress
-    var server: ServerProcess?
-    var warmUpMilliseconds: Int64
-    var measuredMilliseconds: Int64
+package struct Engine: Sendable {
+    package var address: SocketAddress
+    package var server: ServerProcess?
+    package var warmUpMilliseconds: Int64
+    package var measuredMilliseconds: Int64
+
+    /// - Parameter server: whose processor time and memory are measured too.
+    package init(
+        address: SocketAddress, server: ServerProcess?, warmUpMilliseconds: Int64, measuredMilliseconds: Int64
+    ) {
+        self.address = address
+        self.server = server
+        self.warmUpMilliseconds = warmUpMilliseconds
+        self.measuredMilliseconds = measuredMilliseconds
+    }
 
     func run(_ workload: inout some Workload) throws -> Measurement {
         let preparing = try Lane(index: -1, to: address)
@@ -76,23 +86,25 @@ struct Engine {
 }
 
 /// What a run found.
-struct Measurement {
-    var histogram: Histogram
-    var seconds: Double
-    var serverProcessorSeconds: Double?
-    var generatorProcessorSeconds: Double
-    var residentBytes: Int?
+package struct Measurement: Sendable {
+    package var histogram: Histogram
+    package var seconds: Double
+    package var serverProcessorSeconds: Double?
+    package var generatorProcessorSeconds: Double
+    package var residentBytes: Int?
 
-    var perSecond: Double { Double(histogram.count) / seconds }
+    package var perSecond: Double { Double(histogram.count) / seconds }
 
     /// The numbers under their names in results; latencies and processor time in microseconds.
-    var values: [String: Double] {
+    package var values: [String: Double] {
         let count = Double(max(histogram.count, 1))
         var values: [String: Double] = [
             "operations": Double(histogram.count), "seconds": seconds, "per_second": perSecond,
             "p50_us": Double(histogram.percentile(0.5)) / 1000, "p99_us": Double(histogram.percentile(0.99)) / 1000,
             "p999_us": Double(histogram.percentile(0.999)) / 1000, "max_us": Double(histogram.maximum) / 1000,
-            "mean_us": histogram.mean / 1000, "generator_cpu_us": generatorProcessorSeconds * 1e6 / count,
+            "p90_us": Double(histogram.percentile(0.9)) / 1000,
+            "p9999_us": Double(histogram.percentile(0.9999)) / 1000, "mean_us": histogram.mean / 1000,
+            "generator_cpu_us": generatorProcessorSeconds * 1e6 / count,
         ]
         if let serverProcessorSeconds { values["server_cpu_us"] = serverProcessorSeconds * 1e6 / count }
         if let residentBytes { values["resident_mb"] = Double(residentBytes) / 1e6 }

@@ -2,8 +2,10 @@ import Recipes
 
 extension RecipeMeasurement {
     static let elections: [RecipeMeasurement] = [
-        RecipeMeasurement(name: "election", text: "the leader of three closes its session: until the next one leads") {
-            environment in
+        RecipeMeasurement(
+            name: "election", text: "the leader of three closes its session: until the next one leads",
+            unit: .milliseconds
+        ) { environment in
             try await environment.median(of: 50) { round in
                 try await environment.withClients(3) { clients in
                     let path = "\(environment.folder)/election-\(round)"

@@ -1,35 +1,42 @@
 import Recipes
 
 /// What a measurement found, in the words that the rivals' tools use too.
-struct RecipeFigure: Sendable {
-    enum Unit: String, Sendable {
+package struct RecipeFigure: Sendable {
+    package enum Unit: String, Sendable {
         /// More is better.
         case perSecond = "/s"
         /// Less is better.
         case milliseconds = "ms"
     }
 
-    let value: Double
-    let unit: Unit
+    package let value: Double
+    package let unit: Unit
 }
 
 /// One recipe under load.
-struct RecipeMeasurement: Sendable {
-    let name: String
-    let text: String
-    let run: @Sendable (RecipeEnvironment) async throws -> RecipeFigure
+package struct RecipeMeasurement: Sendable {
+    package let name: String
+    package let text: String
+    package var unit = RecipeFigure.Unit.perSecond
+    package let run: @Sendable (RecipeEnvironment) async throws -> RecipeFigure
 
-    static let all: [RecipeMeasurement] = locks + elections + barriers + queues + naming
+    package static let all: [RecipeMeasurement] = locks + elections + barriers + queues + naming
 
-    static func named(_ name: String) -> RecipeMeasurement? { all.first { $0.name == name } }
+    package static func named(_ name: String) -> RecipeMeasurement? { all.first { $0.name == name } }
 }
 
 /// Where and how long to measure.
-struct RecipeEnvironment: Sendable {
+package struct RecipeEnvironment: Sendable {
     let servers: String
     let seconds: Double
     /// The folder of this run, so that runs do not meet.
     let folder: String
+
+    package init(servers: String, seconds: Double, folder: String) {
+        self.servers = servers
+        self.seconds = seconds
+        self.folder = folder
+    }
 
     /// So many sessions, for the length of the body.
     func withClients<R: Sendable>(

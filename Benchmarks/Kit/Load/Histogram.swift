@@ -1,14 +1,16 @@
 /// Latencies in nanoseconds, counted in buckets that are at most 3% wide: 32 per power of two.
 ///
 /// Recording costs a few instructions and no memory, so that measuring does not disturb what is measured.
-struct Histogram {
+package struct Histogram: Sendable {
     private static let stepsPerDoubling = 32
     private var buckets = [Int](repeating: 0, count: 64 * Histogram.stepsPerDoubling)
-    private(set) var count = 0
-    private(set) var maximum: Int64 = 0
+    package private(set) var count = 0
+    package private(set) var maximum: Int64 = 0
     private var sum: Int64 = 0
 
-    mutating func record(_ nanoseconds: Int64, times: Int = 1) {
+    package init() {}
+
+    package mutating func record(_ nanoseconds: Int64, times: Int = 1) {
         let value = max(nanoseconds, 0)
         buckets[Self.bucket(of: UInt64(value))] += times
         count += times
@@ -17,7 +19,7 @@ struct Histogram {
     }
 
     /// The value that a share of all values does not exceed (the upper end of its bucket); 0 without values.
-    func percentile(_ share: Double) -> Int64 {
+    package func percentile(_ share: Double) -> Int64 {
         guard count > 0 else { return 0 }
         let wanted = max(1, Int((Double(count) * share).rounded(.up)))
         var seen = 0
@@ -28,7 +30,7 @@ struct Histogram {
         return maximum
     }
 
-    var mean: Double { count == 0 ? 0 : Double(sum) / Double(count) }
+    package var mean: Double { count == 0 ? 0 : Double(sum) / Double(count) }
 
     /// Values below 32 have a bucket each; above, the power of two and the five bits behind the first.
     private static func bucket(of value: UInt64) -> Int {

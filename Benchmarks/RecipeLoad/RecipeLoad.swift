@@ -1,5 +1,6 @@
+import BenchmarkKit
+import ConclaveClient
 import Foundation
-import Recipes
 
 /// `recipe-load`: one recipe under load, one line of result.
 @main

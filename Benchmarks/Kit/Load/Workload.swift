@@ -32,13 +32,13 @@ enum LoadTree {
         guard error == 0 || error == -110 else { throw LoadError("create \(path): error \(error)") }
     }
 
-    /// The root, and `count` nodes of 100 bytes below `name`; returns their paths.
-    static func nodes(_ name: String, _ count: Int, _ lane: Lane) throws -> [String] {
+    /// The root, and `count` nodes below `name`; returns their paths.
+    static func nodes(_ name: String, _ count: Int, _ lane: Lane, bytes: Int = 100) throws -> [String] {
         try ensure(root, lane)
         try ensure("\(root)/\(name)", lane)
         return try (0..<count).map { number in
             let path = "\(root)/\(name)/n\(number)"
-            try ensure(path, lane, data: Frames.value())
+            try ensure(path, lane, data: Frames.value(bytes))
             return path
         }
     }

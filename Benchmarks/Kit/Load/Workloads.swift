@@ -1,21 +1,23 @@
 import ConclaveCore
 import ConclaveWire
 
-/// `getData` of 100 bytes, over 64 nodes.
+/// `getData`, over 64 nodes.
 struct GetWorkload: Workload {
     static let name = "get"
     let connections: Int
     let depth: Int
+    let bytes: Int
     private var frames: [[UInt8]] = []
     private var turn = 0
 
-    init(connections: Int, depth: Int) {
+    init(connections: Int, depth: Int, bytes: Int = 100) {
         self.connections = connections
         self.depth = depth
+        self.bytes = bytes
     }
 
     mutating func prepare(_ lane: Lane) throws {
-        frames = try LoadTree.nodes("get", 64, lane).map { Frames.make(Frames.get($0)) }
+        frames = try LoadTree.nodes("get-\(bytes)", 64, lane, bytes: bytes).map { Frames.make(Frames.get($0)) }
     }
 
     mutating func send(on lane: Lane, at now: Int64) {
@@ -24,31 +26,33 @@ struct GetWorkload: Workload {
     }
 
     /// Header, length of the data, data, Stat.
-    private static let replyBytes = 16 + 4 + 100 + 68
+    private var replyBytes: Int { 16 + 4 + bytes + 68 }
 
     mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws -> Bool {
-        guard ReplyFields(payload).error == 0, payload.count == Self.replyBytes else {
+        guard ReplyFields(payload).error == 0, payload.count == replyBytes else {
             throw LoadError("get: error \(ReplyFields(payload).error), \(payload.count) bytes")
         }
         return true
     }
 }
 
-/// `setData` of 100 bytes, over 64 nodes.
+/// `setData`, over 64 nodes.
 struct SetWorkload: Workload {
     static let name = "set"
     let connections: Int
     let depth: Int
+    let bytes: Int
     private var frames: [[UInt8]] = []
     private var turn = 0
 
-    init(connections: Int, depth: Int) {
+    init(connections: Int, depth: Int, bytes: Int = 100) {
         self.connections = connections
         self.depth = depth
+        self.bytes = bytes
     }
 
     mutating func prepare(_ lane: Lane) throws {
-        frames = try LoadTree.nodes("set", 64, lane).map { Frames.make(Frames.set($0, Frames.value())) }
+        frames = try LoadTree.nodes("set", 64, lane).map { Frames.make(Frames.set($0, Frames.value(bytes))) }
     }
 
     mutating func send(on lane: Lane, at now: Int64) {

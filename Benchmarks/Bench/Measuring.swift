@@ -1,4 +1,5 @@
 import BenchmarkKit
+import ConclaveSystem
 import Foundation
 
 /// Runs the cases at every group of servers, turn by turn, so that what disturbs the machine disturbs all alike.
@@ -13,6 +14,12 @@ struct Measuring {
 
     func run() async throws -> Results {
         let folder = FileManager.default.temporaryDirectory.appending(path: "conclave-bench-\(getpid())").path()
+        // The servers end with this process; what they have written would stay.
+        try? Signals.handle([.interrupt, .terminate, .hangUp]) { signal in
+            Progress.end()
+            try? FileManager.default.removeItem(atPath: folder)
+            _exit(128 + signal.rawValue)
+        }
         defer { try? FileManager.default.removeItem(atPath: folder) }
         Progress.show("the machine itself")
         let machine = try MachineFacts.measured()

@@ -58,7 +58,8 @@ let package = Package(
 
         // The face.
         .target(
-            name: "Recipes", dependencies: ["ConclaveCore", "ConclaveClient"], path: "Recipes", exclude: ["README.md"],
+            name: "Recipes", dependencies: ["ConclaveCore", "ConclaveSystem", "ConclaveClient"], path: "Recipes",
+            exclude: ["README.md"],
             swiftSettings: strict),
         .target(
             name: "RecipesTesting", dependencies: ["ConclaveCore", "ConclaveClient", "ConclaveServer"],

@@ -12,10 +12,12 @@ import Synchronization
 /// - **Guarantee**: a revision is published whole or not at all; of two publishers that expect the same revision one
 ///   succeeds. Subscribers see revisions in order, the newest at the latest one round trip after the notification;
 ///   older ones that they were too slow for are skipped and counted.
-/// - **Layout**: the value is the node's data; its version is the revision.
+/// - **Layout**: the value is the node's data; its version is the revision. Where a history is kept, `<path>/history`
+///   has a node for each revision, named after its version in ten digits; `<path>/applied` has one for each subscriber
+///   that acknowledges.
 /// - **Cancellation**: an update sequence ends. A cancelled publish has an unknown outcome.
 /// - **Session loss**: update sequences throw `sessionExpired`. While disconnected ``lastKnownGood`` stays.
-/// - **Cost**: 1 request to read or publish; 1 for each revision delivered to a subscriber.
+/// - **Cost**: 1 request to read or publish, 3 to publish with history; 1 for each revision delivered to a subscriber.
 /// - **Source**: ZooKeeper's watches; the version arithmetic is that of its `Stat`.
 public final class Configuration<Value: ConfigurationValue>: Sendable {
     /// What must be there for a publication to succeed.
@@ -30,26 +32,43 @@ public final class Configuration<Value: ConfigurationValue>: Sendable {
 
     let client: ZooKeeperClient
     let path: String
-    private let acl: [ACL]
-    private let known = Mutex<ConfigurationRevision<Value>?>(nil)
+    let acl: [ACL]
+    let options: ConfigurationOptions<Value>
+    let cleaner: Cleaner
+    private let known: Mutex<ConfigurationRevision<Value>?>
+    private let backup: ConfigurationBackup?
 
     /// A value at a path.
     ///
     /// - Parameters:
     ///   - client: the session that reads and publishes.
     ///   - path: the node; it need not exist yet.
+    ///   - options: history, backup file and validation.
     ///   - acl: the access control list of the nodes that publishing creates.
-    public init(_ client: ZooKeeperClient, at path: String, acl: [ACL] = .open) {
+    public init(
+        _ client: ZooKeeperClient, at path: String, options: ConfigurationOptions<Value> = .init(),
+        acl: [ACL] = .open
+    ) {
         self.client = client
         self.path = path
         self.acl = acl
+        self.options = options
+        cleaner = Cleaner(client)
+        backup = options.backupFile.map(ConfigurationBackup.init)
+        known = Mutex(backup?.load().flatMap { saved in Self.revision(of: saved, options) })
     }
 
-    /// The newest valid revision that this object has read or published, also while there is no connection; `nil`
-    /// before the first.
+    /// The newest valid revision that this object has read or published, also while there is no connection; before the
+    /// first the one of the backup file, if there is one.
     ///
     /// It stays when the node is deleted or holds something that is no value of this type.
     public var lastKnownGood: ConfigurationRevision<Value>? { known.withLock { $0 } }
+
+    /// Why the backup file could not be read or written the last time, for people; `nil` if it could.
+    public var backupProblem: String? { backup?.problem }
+
+    /// Returns when the newest revision is in the backup file, or writing it has failed.
+    public func waitUntilBackedUp() async { await backup?.waitUntilWritten() }
 
     /// Whether the server would tell of a newer revision now: `false` while there is no connection.
     ///
@@ -82,17 +101,17 @@ public final class Configuration<Value: ConfigurationValue>: Sendable {
     /// - Parameter expectation: what must be there now; without it the newest publisher wins.
     /// - Throws: ``ZooKeeperError`` with code `badVersion` or `nodeExists` if something else was there, `noNode` if a
     ///   version was expected and there is no node; after `connectionLoss` the outcome is unknown. What the value's
-    ///   conversion throws.
-    /// - Cost: one request; when the node has to be made, those for what is missing above it.
+    ///   conversion and the validation throw; then nothing is written.
+    /// - Cost: one request, with history three; when the node has to be made, those for what is missing above it.
     @discardableResult
     public func publish(
         _ value: Value, expecting expectation: Expectation = .anything
     ) async throws -> ConfigurationRevision<Value> {
+        try options.validation?(value)
         let bytes = try value.configurationBytes()
         let stat = try await write(bytes, expecting: expectation)
         let revision = ConfigurationRevision(
-            value: value, version: stat.version, zxid: stat.mzxid, writtenMilliseconds: stat.mtime, skipped: 0,
-            invalid: 0, recreated: false)
+            value: value, version: stat.version, zxid: stat.mzxid, writtenMilliseconds: stat.mtime)
         learn(revision)
         return revision
     }
@@ -123,7 +142,8 @@ public final class Configuration<Value: ConfigurationValue>: Sendable {
 
     // MARK: - Private
 
-    private func write(_ bytes: [UInt8], expecting expectation: Expectation) async throws(ZooKeeperError) -> Stat {
+    func write(_ bytes: [UInt8], expecting expectation: Expectation) async throws(ZooKeeperError) -> Stat {
+        if options.historyLimit > 0 { return try await writeWithHistory(bytes, expecting: expectation) }
         switch expectation {
         case .version(let version):
             return try await client.setData(at: path, to: bytes, version: version)
@@ -158,15 +178,43 @@ public final class Configuration<Value: ConfigurationValue>: Sendable {
 
     private func revision(of bytes: [UInt8], stat: Stat) throws -> ConfigurationRevision<Value> {
         ConfigurationRevision(
-            value: try Value(configurationBytes: bytes), version: stat.version, zxid: stat.mzxid,
-            writtenMilliseconds: stat.mtime, skipped: 0, invalid: 0, recreated: false)
+            value: try value(of: bytes), version: stat.version, zxid: stat.mzxid, writtenMilliseconds: stat.mtime)
     }
 
-    /// Keeps a revision if it is newer than the one known.
-    func learn(_ revision: ConfigurationRevision<Value>) {
-        known.withLock { known in
-            if let known, known.zxid >= revision.zxid { return }
-            known = revision
+    /// The value that these bytes stand for; throws if they stand for none, or for one that is not valid.
+    func value(of bytes: [UInt8]) throws -> Value {
+        let value = try Value(configurationBytes: bytes)
+        try options.validation?(value)
+        return value
+    }
+
+    private static func revision(
+        of saved: ConfigurationBackup.Content, _ options: ConfigurationOptions<Value>
+    ) -> ConfigurationRevision<Value>? {
+        let value: Value
+        do {
+            value = try Value(configurationBytes: saved.bytes)
+            try options.validation?(value)
+        } catch {
+            // A value of an earlier program that is none for this one is as good as no value.
+            return nil
         }
+        return ConfigurationRevision(
+            value: value, version: saved.version, zxid: saved.zxid, writtenMilliseconds: saved.writtenMilliseconds,
+            isFromBackup: true)
+    }
+
+    /// Keeps a revision if it is newer than the one known; one of the backup file may be of another ensemble.
+    func learn(_ revision: ConfigurationRevision<Value>) {
+        let isNew = known.withLock { known in
+            if let known, !known.isFromBackup, known.zxid >= revision.zxid { return false }
+            known = revision
+            return true
+        }
+        guard isNew, let backup, let bytes = try? revision.value.configurationBytes() else { return }
+        backup.save(
+            .init(
+                version: revision.version, zxid: revision.zxid, writtenMilliseconds: revision.writtenMilliseconds,
+                bytes: bytes))
     }
 }

@@ -19,6 +19,22 @@ public struct ConfigurationRevision<Value: ConfigurationValue>: Sendable {
     public let invalid: Int
     /// Whether the node was deleted and made again since the revision delivered before.
     public let recreated: Bool
+    /// Whether it comes from the backup file and not from a server: the current one may be another.
+    public let isFromBackup: Bool
+
+    init(
+        value: Value, version: Int32, zxid: Zxid, writtenMilliseconds: Int64, skipped: Int = 0, invalid: Int = 0,
+        recreated: Bool = false, isFromBackup: Bool = false
+    ) {
+        self.value = value
+        self.version = version
+        self.zxid = zxid
+        self.writtenMilliseconds = writtenMilliseconds
+        self.skipped = skipped
+        self.invalid = invalid
+        self.recreated = recreated
+        self.isFromBackup = isFromBackup
+    }
 }
 
 extension ConfigurationRevision: Equatable where Value: Equatable {}

@@ -84,7 +84,7 @@ extension Configuration {
                 guard case .new(let missed, let isNewNode) = tracker.look(node.stat) else { return nil }
                 skipped += missed
                 if isNewNode { recreated = true }
-                guard let value = try? Value(configurationBytes: node.bytes) else {
+                guard let value = try? configuration.value(of: node.bytes) else {
                     // Why it is not valid is told by `current()`; here it only must not stop the sequence.
                     invalid += 1
                     return nil

@@ -3,6 +3,7 @@ import ConclaveCommandKit
 import ConclaveCore
 import ConclaveServer
 import Foundation
+import Recipes
 import Testing
 
 /// The commands of the tool against a server, as scripts see them: outputs and statuses.
@@ -77,6 +78,88 @@ struct ToolEndToEndTests {
             #expect(await tool.run("config", "watch", "/c/a", "--count", "1").output == "two\n")
             #expect(await tool.run("config", "gte", "/c/a").errors.contains("did you mean get?"))
         }
+    }
+
+    @Test("Versions are kept, listed and gone back to")
+    func history() async throws {
+        try await withServer { server in
+            let tool = ToolFixture(server: server.connectString)
+            for value in ["one", "two", "three"] {
+                #expect(await tool.run("config", "set", "/c/a", value, "--history", "2").status == 0)
+            }
+            let lines = await tool.run("config", "history", "/c/a").output.split(separator: "\n")
+            #expect(lines.count == 2 && lines[0].hasPrefix("version 2, ") && lines[0].hasSuffix(": three"))
+            #expect(await tool.run("config", "rollback", "/c/a", "1").output == "version 3\n")
+            #expect(await tool.run("config", "get", "/c/a").output == "two\n")
+            #expect(await tool.run("config", "history", "/c/a", "--count", "1").output.hasSuffix(": two\n"))
+            #expect(await tool.run("config", "rollback", "/c/a", "0").status == 1)
+            #expect(await tool.run("config", "rollback", "/c/a").status == 2)
+            #expect(await tool.run("config", "answers", "/c/a").output == "")
+            let client = try await ZooKeeperClient.connect(to: server.connectString)
+            let value = Configuration<[UInt8]>(client, at: "/c/a")
+            let revision = try #require(try await value.current())
+            try await value.acknowledge(revision, as: "host-7", refusal: "no room")
+            #expect(await tool.run("config", "answers", "/c/a").output == "host-7 refused version 3: no room\n")
+            await client.close()
+        }
+    }
+
+    @Test("A counter is read, added to, compared and set")
+    func counter() async throws {
+        try await withServer { server in
+            let tool = ToolFixture(server: server.connectString)
+            #expect(await tool.run("counter", "get", "/n/c").output == "0\n")
+            #expect(await tool.run("counter", "add", "/n/c").output == "1\n")
+            #expect(await tool.run("counter", "add", "/n/c", "-3").output == "-2\n")
+            #expect(await tool.run("counter", "compare", "/n/c", "-2", "7").output == "7\n")
+            let refused = await tool.run("counter", "compare", "/n/c", "-2", "8")
+            #expect(refused.status == 4 && refused.output == "7\n")
+            #expect(await tool.run("counter", "set", "/n/c", "9").status == 0)
+            #expect(await tool.run("counter", "watch", "/n/c", "--count", "1").output == "9\n")
+            #expect(await tool.run("counter", "set", "/n/c").status == 2)
+            #expect(await tool.run("counter", "sett", "/n/c").errors.contains("did you mean set?"))
+        }
+    }
+
+    @Test("An instance is registered while the command runs, found, and gone afterwards")
+    func services() async throws {
+        try await withServer { server in
+            let tool = ToolFixture(server: server.connectString)
+            let client = try await ZooKeeperClient.connect(to: server.connectString)
+            #expect(await tool.run("services", "list").output == "")
+            let missing = await tool.run("services", "pick", "orders")
+            #expect(missing.status == 4 && missing.errors.contains("no enabled instance of orders"))
+            let server = ToolFixture(server: server.connectString)
+            let running = Task {
+                await server.run("services", "register", "orders", "10.0.0.7:80", "--id", "7", "--meta", "zone=b")
+            }
+            try await client.waitForChildren(1, of: "/services/orders")
+            #expect(await tool.run("services", "list").output == "orders\n")
+            #expect(await tool.run("services", "pick", "orders").output == "10.0.0.7:80\n")
+            let listed = await tool.run("services", "list", "orders").output
+            #expect(listed.hasPrefix("7  10.0.0.7:80") && listed.hasSuffix("zone=b\n"))
+            let json = await tool.run("services", "watch", "orders", "--json", "--count", "1").output
+            #expect(json.hasPrefix("{\"service\":\"orders\",\"id\":\"7\",\"address\":\"10.0.0.7\",\"port\":80,"))
+            #expect(json.hasSuffix("\"metadata\":{\"zone\":\"b\"}}\n"))
+            server.interrupts.deliver(15)
+            let ended = await running.value
+            #expect(ended.status == 143 && ended.output == "registered /services/orders/7\n")
+            #expect(try await client.children(of: "/services/orders").names.isEmpty)
+            #expect(await tool.run("services", "register", "orders").status == 2)
+            #expect(await tool.run("services", "register", "orders", "h:x").status == 2)
+            await client.close()
+        }
+    }
+
+    @Test(
+        "Addresses come with and without a port",
+        arguments: [
+            ("host", "host", nil), ("host:80", "host", 80), ("[::1]:443", "::1", 443), ("::1", "::1", nil),
+            ("[::1]", "::1", nil),
+        ] as [(String, String, Int?)])
+    func places(_ text: String, _ address: String, _ port: Int?) throws {
+        let place = try ServicesTool.place(text)
+        #expect(place.address == address && place.port == port)
     }
 
     @Test("A command runs while the lock is held, knows the token and passes its status on")

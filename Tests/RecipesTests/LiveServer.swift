@@ -57,6 +57,13 @@ final class Live: Sendable {
         try result.get()
     }
 
+    /// The path of the test, made, to be put behind the servers: as in `host:port/path`.
+    func chroot() async throws -> String {
+        let client = try await connect()
+        try await client.ensurePath(path)
+        return path
+    }
+
     /// A new session.
     func connect(
         to servers: String = LiveServer.servers, options: ZooKeeperClient.Options = .init()

@@ -9,8 +9,8 @@ import traceback
 
 from . import harness
 
-MODULES = ("kazoo_client", "zkcli", "words", "files", "locks", "swift_client", "kill", "hostile", "differential", "mixed",
-           "failover", "peers", "partition", "modes")
+MODULES = ("kazoo_client", "zkcli", "words", "files", "locks", "naming", "swift_client", "kill", "hostile",
+           "differential", "mixed", "failover", "peers", "partition", "modes")
 
 
 def all_checks():

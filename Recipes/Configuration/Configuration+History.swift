@@ -22,6 +22,7 @@ extension Configuration {
         for name in wanted {
             do {
                 let node = try await client.data(at: NodePath.text(of: name, below: parent))
+                // What is no value of this type is left out.
                 guard let version = PublishMachine.version(of: name), let value = try? value(of: node.bytes) else {
                     continue
                 }

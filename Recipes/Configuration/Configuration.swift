@@ -211,6 +211,7 @@ public final class Configuration<Value: ConfigurationValue>: Sendable {
             known = revision
             return true
         }
+        // A value that was read or published has a form as bytes; without one there would be nothing to keep.
         guard isNew, let backup, let bytes = try? revision.value.configurationBytes() else { return }
         backup.save(
             .init(

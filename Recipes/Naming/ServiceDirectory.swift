@@ -27,6 +27,7 @@ public final class ServiceDirectory<Metadata: Codable & Sendable>: Sendable {
             if decoded.count > 2 * nodes.count + 16 { decoded = [:] }
             return nodes.compactMap { node in
                 if let known = decoded[node.path], known.zxid == node.stat.mzxid { return known.instance }
+                // What is no instance of this kind is left out.
                 let instance = try? ServiceInstance<Metadata>(configurationBytes: node.bytes)
                 decoded[node.path] = Decoded(zxid: node.stat.mzxid, instance: instance)
                 return instance

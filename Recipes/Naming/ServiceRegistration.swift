@@ -19,6 +19,8 @@ public final class ServiceRegistration<Metadata: Codable & Sendable>: Sendable {
 
     private struct State {
         var instance: ServiceInstance<Metadata>
+        /// The instance as its node holds it.
+        var data: [UInt8]
         var upkeep: Task<Void, Never>?
     }
 
@@ -32,8 +34,8 @@ public final class ServiceRegistration<Metadata: Codable & Sendable>: Sendable {
 
     init(
         _ instance: ServiceInstance<Metadata>, client: ZooKeeperClient, cleaner: Cleaner, path: String, acl: [ACL]
-    ) {
-        state = Mutex(State(instance: instance))
+    ) throws {
+        state = Mutex(State(instance: instance, data: try instance.configurationBytes()))
         self.client = client
         self.cleaner = cleaner
         self.path = path
@@ -62,13 +64,14 @@ public final class ServiceRegistration<Metadata: Codable & Sendable>: Sendable {
     ///   again, which then says the new; else what a request threw: after `connectionLoss` the outcome is unknown.
     /// - Cost: two requests.
     public func update(_ change: @Sendable (inout ServiceInstance<Metadata>) -> Void) async throws {
-        let changed = state.withLock { state in
-            let (service, id) = (state.instance.service, state.instance.id)
-            change(&state.instance)
-            (state.instance.service, state.instance.id) = (service, id)
-            return state.instance
+        let bytes = try state.withLock { state in
+            var changed = state.instance
+            change(&changed)
+            (changed.service, changed.id) = (state.instance.service, state.instance.id)
+            state.data = try changed.configurationBytes()
+            state.instance = changed
+            return state.data
         }
-        let bytes = try changed.configurationBytes()
         guard isRegistered, let stat = try await client.exists(path), stat.ephemeralOwner == client.sessionID else {
             throw ZooKeeperError(.noNode, path: path, message: "it is not registered now")
         }
@@ -87,8 +90,8 @@ public final class ServiceRegistration<Metadata: Codable & Sendable>: Sendable {
     // MARK: - Keeping it up
 
     /// Makes the node, and from then on makes it again whenever somebody removes it.
-    func begin(_ deadline: Deadline) async throws {
-        let data = try instance.configurationBytes()
+    func begin(_ deadline: Deadline) async throws(ZooKeeperError) {
+        let data = state.withLock { $0.data }
         let (client, cleaner, path, acl) = (client, cleaner, path, acl)
         _ = try await deadline.limit { (expiry: Expiry) async throws(ZooKeeperError) in
             let machine = RegistrationMachine(
@@ -98,7 +101,7 @@ public final class ServiceRegistration<Metadata: Codable & Sendable>: Sendable {
         }
         // Without a reference to the registration, which ends when it is dropped.
         let upkeep = Task.detached { [weak self] in
-            while let data = try? self?.instance.configurationBytes() {
+            while let data = self?.state.withLock({ $0.data }) {
                 let machine = RegistrationMachine(
                     at: path, data: data, session: client.sessionID, acl: acl, isStanding: true)
                 var runner = StepRunner(machine, client: client, cleaner: cleaner, path: path, acl: acl)
@@ -108,7 +111,7 @@ public final class ServiceRegistration<Metadata: Codable & Sendable>: Sendable {
                         return
                     }
                     // What was said meanwhile is not in the node that was made again.
-                    if let now = try? self?.instance.configurationBytes(), now != data {
+                    if let now = self?.state.withLock({ $0.data }), now != data {
                         try await client.setData(at: path, to: now)
                     }
                 } catch {

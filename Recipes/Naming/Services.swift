@@ -63,7 +63,7 @@ public struct Services<Metadata: Codable & Sendable>: Sendable {
             throw ZooKeeperError(.badArguments, path: path, message: "a name of a service or instance has no slash")
         }
         let parent = NodePath.text(of: instance.service, below: path)
-        let registration = ServiceRegistration(
+        let registration = try ServiceRegistration(
             instance, client: client, cleaner: cleaner, path: NodePath.text(of: instance.id, below: parent), acl: acl)
         try await registration.begin(.init(after: timeout))
         return registration

@@ -61,6 +61,40 @@ struct LiveHistoryTests {
         }
     }
 
+    @Test("The connection fails at any step: value and history stay in step, and unknown is said to be unknown")
+    func lostConnections() async throws {
+        try await Live.run { live in
+            let (client, relay) = try await LostConnectionTests.relayed(live)
+            defer { relay.stop() }
+            let observer = Configuration<Limits>(
+                try await live.connect(), at: live.path, options: .init(historyLimit: 1_000))
+            let limits = Configuration<Limits>(client, at: live.path, options: .init(historyLimit: 1_000))
+            var published = 0
+            for fault in LostConnectionTests.Fault.allCases {
+                for step in 1... {
+                    let trigger = StepTrigger(at: step) {
+                        fault == .droppedConnection ? relay.drop() : relay.loseNextAnswer()
+                    }
+                    let rate = published + 1
+                    do {
+                        let revision = try await trigger.observe { try await limits.publish(Limits(rate: rate)) }
+                        #expect(revision.value.rate == rate && Int(revision.version) == published)
+                        published += 1
+                    } catch let error as ZooKeeperError where error.code == .connectionLoss {
+                        try await observer.client.sync(live.path)
+                        if try await observer.current()?.value.rate == rate { published += 1 }
+                    }
+                    let history = try await observer.history(limit: 1_000)
+                    #expect(history.map(\.version) == (0..<Int32(published)).reversed(), "\(fault) at step \(step)")
+                    #expect(try await observer.current() == history.first, "\(fault) at step \(step)")
+                    // Requests fail until the next connection; the step count begins with a working one.
+                    while (try? await client.sync()) == nil {}
+                    guard trigger.hasFired else { break }
+                }
+            }
+        }
+    }
+
     @Test("What is not valid is not published, and not believed when others publish it")
     func validation() async throws {
         try await Live.run { live in

@@ -111,6 +111,36 @@ struct LiveWorkerSlotsTests {
         }
     }
 
+    @Test("S9: a session that ends at any point ends the attempt or the hold, and the number is free")
+    func expiredAnywhere() async throws {
+        try await Live.run { live in
+            let rival = WorkerSlots(try await live.connect(), at: live.path, count: 1)
+            for step in 1... {
+                let client = try await live.connect()
+                let slots = WorkerSlots(client, at: live.path, count: 1)
+                let trigger = StepTrigger(at: step) {
+                    do { try await Live.expire(client) } catch { Issue.record(error) }
+                }
+                do {
+                    let slot = try await trigger.observe { try await slots.acquire() }
+                    if trigger.hasFired {
+                        async let poked: Void = Live.poke(client)
+                        #expect(try await slot.lost() != nil, "expired at step \(step)")
+                        await poked
+                    } else {
+                        await slot.release()
+                    }
+                } catch let error as ZooKeeperError {
+                    #expect(error.isSessionOver && trigger.hasFired, "expired at step \(step): \(error)")
+                }
+                await slots.waitUntilClean()
+                let next = try #require(try await rival.tryAcquire(), "expired at step \(step)")
+                await next.release()
+                guard trigger.hasFired else { break }
+            }
+        }
+    }
+
     @Test("A session that ends frees its number and tells its holder")
     func expired() async throws {
         try await Live.run { live in

@@ -135,8 +135,8 @@ let package = Package(
         .testTarget(
             name: "ConclaveServerTests",
             dependencies: [
-                "ConclaveCore", "ConclaveWire", "ConclaveConsensus", "ConclaveSystem", "ConclaveClient",
-                "ConclaveServer",
+                "ConclaveCore", "ConclaveWire", "ConclaveConsensus", "ConclaveSystem", "ConclaveTransport",
+                "ConclaveClient", "ConclaveServer",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -42,8 +42,13 @@ package struct EnsembleOptions: Sendable {
     package var observerElectionDelayMilliseconds: Int64 = 200
     /// How long a dialled election connection may take.
     package var connectTimeoutMilliseconds: Int64 = 5000
-    /// How long a leader waits for a voter that went looking again, while its epoch is open; below 0 for ever.
-    package var maximumWaitForEpochMilliseconds: Int64 = -1
+    /// How long a leader whose epoch is open waits at the least although voters look for a leader; below 0 for ever, which
+    /// is until `initLimit`, as the reference does where nobody has said otherwise.
+    ///
+    /// A follower that needs longer than that to come does not look meanwhile. Whoever looks when a second has passed was
+    /// told of this leader several times and cannot join it, so that waiting on only keeps the others without one.
+    package var maximumWaitForEpochMilliseconds: Int64 = EnsembleOptions.defaultWaitForEpochMilliseconds
+    package static let defaultWaitForEpochMilliseconds: Int64 = 1_000
 
     // MARK: Connections
 

@@ -39,7 +39,7 @@ struct EnsembleTextTests {
         #expect(!settings.readOnlyModeEnabled && !settings.listensOnAllAddresses && !settings.keepsConnectionsAlive)
         #expect(settings.connectTimeoutMilliseconds == 5000 && settings.bindTries == 3)
         #expect(settings.minimumNotificationMilliseconds == 200 && settings.maximumNotificationMilliseconds == 60_000)
-        #expect(settings.epochWaitMilliseconds == -1 && settings.connectRetryMilliseconds == 100)
+        #expect(settings.epochWaitMilliseconds == 1000 && settings.connectRetryMilliseconds == 100)
         #expect(settings.committedLogCount == 500 && settings.snapshotSizeFactor == 0.33 && !settings.forcesSnapshots)
         #expect(settings.concurrentSnapshots == 10 && settings.concurrentDifferences == 100)
         #expect(settings.observersKeepLogs && settings.observerMasterPort == nil)

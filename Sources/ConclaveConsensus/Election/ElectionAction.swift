@@ -16,6 +16,9 @@ package enum ElectionAction: Equatable, Sendable {
     case lookingSeen(ServerID)
     /// The leader that this server settled on is looking for another, or in another round: unless there is a connection
     /// to it that works, look again.
-    case leaderLooking
+    ///
+    /// `isLate`: it looks for whomever, long after the votes that this server settled on must have reached it. It does not
+    /// hear them, or they are not enough for it.
+    case leaderLooking(isLate: Bool)
     case note(LogEvent)
 }

@@ -68,6 +68,26 @@ extension ElectionMachine {
         }
     }
 
+    /// A leader that only needs this server to have a quorum, if nobody else has found one until now.
+    ///
+    /// It was elected in a round that this server has left, for want of a connection. It would wait for this server, and
+    /// this server for others, until `initLimit` has passed. Not for one that this server is ahead of: it would be sent
+    /// away.
+    func leaderInNeed(_ looking: Looking) -> Ballot? {
+        guard configuration.isVoter(options.myID), looking.finalAt == nil else { return nil }
+        let settled = looking.settled
+        var best: Ballot?
+        for server in voters {
+            guard let ballot = settled[server], ballot.state == .leading, ballot.vote.leader == server,
+                !isKnownUnreachable(server),
+                (looking.own.peerEpoch, looking.own.zxid) <= (ballot.vote.peerEpoch, ballot.vote.zxid),
+                isQuorum({ $0 == options.myID || settled[$0]?.agreesSettled(with: ballot) == true })
+            else { continue }
+            if best.map({ ballot.vote.beats($0.vote, in: configuration) }) ?? true { best = ballot }
+        }
+        return best
+    }
+
     /// Whether the leader that a ballot names says so itself; this server only if it is in the same round.
     private func leads(_ ballot: Ballot, in box: BallotBox) -> Bool {
         let leader = ballot.vote.leader

@@ -69,6 +69,8 @@ package struct ElectionMachine: Sendable {
     /// The number of the election, the logical clock.
     package internal(set) var round: Int64 = 0
     var phase = Phase.idle
+    /// When the last election ended.
+    private var settledAt = Instant.start
     /// Servers to be told once there is more to tell: no voters that asked while this one was looking, and everybody
     /// who was answered before the new leader's epoch was known. Sorted, with the time of the last answer.
     var askers: [(server: ServerID, answeredAt: Instant)] = []
@@ -142,10 +144,11 @@ package struct ElectionMachine: Sendable {
             guard notification.state == .looking else { return }
             if ballot.state == .leading {
                 actions.append(.lookingSeen(server))
-            } else if server == ballot.vote.leader,
-                ballot.vote.leader != notification.leader || ballot.round != notification.round
-            {
-                actions.append(.leaderLooking)
+            } else if server == ballot.vote.leader {
+                let isLate = now.milliseconds(since: settledAt) >= lateMilliseconds
+                if isLate || ballot.vote.leader != notification.leader || ballot.round != notification.round {
+                    actions.append(.leaderLooking(isLate: isLate))
+                }
             }
             answer(server, now: now)
         }
@@ -179,6 +182,7 @@ package struct ElectionMachine: Sendable {
             return decide(looking.proposal, round: round, now: now)
         }
         guard looking.resendAt <= now else { return }
+        if let ballot = leaderInNeed(looking) { return decide(ballot.vote, round: ballot.round, now: now) }
         let limit = options.electionMaximumMilliseconds
         let wait = looking.resendMilliseconds
         looking.resendMilliseconds = wait > limit / 2 ? limit : wait * 2
@@ -260,6 +264,7 @@ package struct ElectionMachine: Sendable {
                 .note(LogEvent(.info, "server \(vote.leader) leads, found in round \(round) after \(duration) ms")))
         }
         self.round = round
+        settledAt = now
         phase = .settled(
             Ballot(vote: vote, round: round, state: state, version: ElectionNotification.currentVersion))
         actions.append(.decided(leader: vote.leader, state: state))
@@ -275,6 +280,10 @@ package struct ElectionMachine: Sendable {
         looking.resendMilliseconds = options.electionMinimumMilliseconds
         looking.resendAt = min(looking.resendAt, now.advanced(byMilliseconds: options.electionMinimumMilliseconds))
     }
+
+    /// How long a leader that looks may not have heard of its election: as long as one of the reference waits for better
+    /// votes, and again for its message.
+    private var lateMilliseconds: Int64 { 2 * max(0, min(options.finalizeWaitMilliseconds, .max / 2)) }
 
     func isVoter(_ server: ServerID) -> Bool { configuration.isVoter(server) || pending?.isVoter(server) == true }
 

@@ -18,8 +18,8 @@ package struct Elector: Sendable {
         case adopt(EnsembleConfiguration)
         /// See ``ElectionAction/lookingSeen(_:)``.
         case lookingSeen(ServerID)
-        /// See ``ElectionAction/leaderLooking``.
-        case leaderLooking
+        /// See ``ElectionAction/leaderLooking(isLate:)``.
+        case leaderLooking(isLate: Bool)
         case note(LogEvent)
     }
 
@@ -143,7 +143,7 @@ package struct Elector: Sendable {
             links.reconfigured(configuration, pending: machine.pending, now: now)
             actions.append(.adopt(configuration))
         case .lookingSeen(let server): actions.append(.lookingSeen(server))
-        case .leaderLooking: actions.append(.leaderLooking)
+        case .leaderLooking(let isLate): actions.append(.leaderLooking(isLate: isLate))
         case .note(let event): actions.append(.note(event))
         }
     }

@@ -21,29 +21,60 @@ extension LearnerMachine {
 
     /// The leader could not be reached.
     ///
-    /// A leader that was elected this moment may not listen yet, so the first tries follow each other closely; together
-    /// they take as long as the reference's, which lie ``EnsembleOptions/connectRetryMilliseconds`` apart.
+    /// A leader that was elected this moment may not listen yet, so the first tries follow each other closely. Together
+    /// they take as long as the reference's, which lie ``EnsembleOptions/connectRetryMilliseconds`` apart, and as long as
+    /// a leader of the reference waits for better votes when this server has decided already.
     package mutating func connectFailed(now: Instant) {
         guard phase == .connecting else { return }
+        tryAgain(now: now)
+    }
+
+    private mutating func tryAgain(now: Instant) {
         let gap = min(max(1, options.connectRetryMilliseconds), Self.longestRetryMilliseconds)
         let delay = max(1, gap >> Int64(max(0, 4 - connectFailures)))
         connectFailures += 1
         connectWaitedMilliseconds += delay
-        guard (connectWaitedMilliseconds - 1) / gap + 1 < options.connectTries, now < connectUntil else {
+        let counted = max(0, connectWaitedMilliseconds - 1 - max(0, options.finalizeWaitMilliseconds))
+        guard counted / gap + 1 < options.connectTries, now < connectUntil else {
             return end("server \(leader) could not be reached \(connectFailures) times")
         }
         phase = .waitingToConnect(until: now.advanced(byMilliseconds: delay))
     }
 
     /// The connection is gone.
+    ///
+    /// One that ends before the leader has said anything tells no more than one that could not be made: a relay in
+    /// between takes connections for a leader that does not listen yet. Unless the leader is known to lead no more.
     package mutating func closed(now: Instant) {
         switch phase {
         case .connecting: connectFailed(now: now)
         // The last try, which was reported already.
         case .waitingToConnect: break
+        case .discovering where packets.pendingBytes == 0 && !leaderWasLooking:
+            hasBeenTurnedAway = true
+            tryAgain(now: now)
         case .discovering, .promising, .opening, .receivingSnapshot, .truncating, .synchronising, .storingSnapshot,
             .securing, .savingEpoch, .acknowledged, .serving, .ended:
             end("the connection to server \(leader) was closed")
+        }
+    }
+
+    /// The leader is heard to look for a leader itself.
+    ///
+    /// What it says on a working connection counts for more than a vote, which may have been under way for long. While it
+    /// has said nothing there, a vote decides what becomes of the attempt.
+    ///
+    /// - Parameter isLate: it does so although it had the time to hear of the votes that made it the leader.
+    package mutating func leaderIsLooking(isLate: Bool) {
+        switch phase {
+        case .connecting, .waitingToConnect: end("server \(leader) is looking for a leader itself")
+        case .discovering:
+            guard packets.pendingBytes == 0 else { return }
+            if isLate || hasBeenTurnedAway { return end("server \(leader) is looking for a leader itself") }
+            leaderWasLooking = true
+        case .promising, .opening, .receivingSnapshot, .truncating, .synchronising, .storingSnapshot, .securing,
+            .savingEpoch, .acknowledged, .serving, .ended:
+            break
         }
     }
 

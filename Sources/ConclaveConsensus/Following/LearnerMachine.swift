@@ -5,8 +5,8 @@ import ConclaveWire
 ///
 /// ```
 /// connecting ─▶ discovering ─▶ promising ─▶ opening ─┬─ DIFF ──────────────────────▶ synchronising
-///     ▲  │                      (disk)               ├─ TRUNC ─▶ truncating (disk) ─▶    │
-///     └──┘ again                                     └─ SNAP ──▶ receivingSnapshot ─▶    │
+///     ▲  │           │          (disk)               ├─ TRUNC ─▶ truncating (disk) ─▶    │
+///     └──┴───────────┘ again                                    └─ SNAP ──▶ receivingSnapshot ─▶    │
 ///                                                                                        NEWLEADER
 ///               serving ◀─ UPTODATE ─ acknowledged ◀─ savingEpoch ◀─ securing ◀─ storingSnapshot
 ///                                                       (disk)        (disk)     (disk, SNAP only)
@@ -61,6 +61,10 @@ package struct LearnerMachine: Sendable {
     let connectUntil: Instant
     var connectFailures = 0
     var connectWaitedMilliseconds: Int64 = 0
+    /// A connection was closed before the leader said anything.
+    var hasBeenTurnedAway = false
+    /// While this one waits for its first word, the leader was heard to look for one.
+    var leaderWasLooking = false
     /// The last sign of life from the leader, or the end of work that kept this server from listening.
     var heard: Instant
 

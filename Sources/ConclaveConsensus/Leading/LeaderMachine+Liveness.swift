@@ -17,20 +17,16 @@ extension LeaderMachine {
         checkQuorum(now: now)
     }
 
-    /// A voter that elected this server looks for a leader again, as a notification of it shows.
+    /// A voter looks for a leader, as a notification of it shows.
     ///
-    /// While epochs are still gathered that means it may never come; see
-    /// ``EnsembleOptions/maximumWaitForEpochMilliseconds``.
+    /// While epochs are still gathered that means that it may never come: it cannot reach this server, or is ahead of it;
+    /// see ``EnsembleOptions/maximumWaitForEpochMilliseconds``.
     package mutating func voterIsLooking(_ server: ServerID, now: Instant) {
-        guard phase == .gatheringEpochs, server != options.myID, configuration.isVoter(server) else { return }
-        if !lookingVoters.contains(server) { lookingVoters.append(server) }
-        considerGivingUp(now: now)
-    }
-
-    private mutating func considerGivingUp(now: Instant) {
         let limit = options.maximumWaitForEpochMilliseconds
-        guard phase == .gatheringEpochs, limit >= 0, now.milliseconds(since: started) >= limit else { return }
-        if let server = lookingVoters.min() { stepDown("server \(server) looks for a leader again") }
+        guard phase == .gatheringEpochs, server != options.myID, configuration.isVoter(server), limit >= 0,
+            now.milliseconds(since: started) >= limit
+        else { return }
+        stepDown("server \(server) looks for a leader again")
     }
 
     private var tooLate: String {
@@ -66,7 +62,6 @@ extension LeaderMachine {
 
     /// Steps down if too few are left.
     private mutating func checkQuorum(now: Instant) {
-        considerGivingUp(now: now)
         switch phase {
         case .gatheringEpochs, .savingAcceptedEpoch, .steppedDown: return
         case .awaitingEpochAcks, .savingCurrentEpoch, .awaitingAcks:

@@ -71,7 +71,6 @@ package struct LeaderMachine: Sendable {
     var passes = 0
     var quorumMissingSince: Instant?
     let started: Instant
-    var lookingVoters: [ServerID] = []
     var retiredAt = Instant.distantFuture
 
     var actions: [LeaderAction] = []

@@ -37,11 +37,7 @@ extension NodeMachine {
         case .decided(let leaderID, let state): decision = (leaderID, state)
         case .adopt(let configuration): adopt(configuration, now: now)
         case .lookingSeen(let server): leader?.voterIsLooking(server, now: now)
-        case .leaderLooking:
-            // While the connection works it says more than a vote, which may have been under way for long.
-            if phase == .learning, learnerLink == nil {
-                leave("follows no longer: the leader is looking for one", now: now, wall: wall)
-            }
+        case .leaderLooking(let isLate): learner?.leaderIsLooking(isLate: isLate)
         case .note(let event): actions.append(.note(event))
         }
     }

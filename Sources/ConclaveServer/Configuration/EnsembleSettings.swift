@@ -77,9 +77,9 @@ package struct EnsembleSettings: Sendable {
     package var minimumNotificationMilliseconds = 200
     /// The longest such wait. Key `fastleader.maxNotificationInterval`, 60,000.
     package var maximumNotificationMilliseconds = 60_000
-    /// How long a leader waits for a voter that looks again while its epoch is open; -1 for ever. Key
-    /// `leader.maxTimeToWaitForEpoch`, -1.
-    package var epochWaitMilliseconds = -1
+    /// How long a leader whose epoch is open waits although voters look for a leader; -1 for as long as
+    /// ``initLimitTicks`` allows, as Apache's does by default. Key `leader.maxTimeToWaitForEpoch`, 1000.
+    package var epochWaitMilliseconds = Int(EnsembleOptions.defaultWaitForEpochMilliseconds)
 
     // MARK: Catching up
 

@@ -5,7 +5,7 @@ import Testing
 
 /// Dialling the leader and promising to follow it.
 struct LearnerDiscoveryTests {
-    // MARK: Dialling
+    // MARK: Introduction
 
     @Test("Dials at once, and a follower introduces itself with the epoch it accepted")
     func introduction() throws {
@@ -26,69 +26,6 @@ struct LearnerDiscoveryTests {
         var talk = LearnerConversation(role: .observer)
         talk.connect()
         #expect(talk.did() == ["connect", "observerInfo 0x100000000"])
-    }
-
-    @Test("Dials again in growing steps, as long as the reference does, then gives up")
-    func dialling() {
-        var talk = LearnerConversation { $0.initLimit = 100 }
-        var waits: [Int64] = []
-        while waits.count < 20, talk.did() == ["connect"] {
-            let start = talk.time
-            talk.machine.connectFailed(now: talk.now)
-            guard !talk.machine.hasEnded else { break }
-            #expect(talk.did() == [])
-            talk.pass(talk.machine.nextDeadline.milliseconds(since: talk.now))
-            waits.append(talk.time - start)
-        }
-        #expect(waits == [6, 12, 25, 50, 100, 100, 100])
-        #expect(talk.did() == ["look again"])
-    }
-
-    @Test("Dialling ends with the limit, whatever the last try is doing")
-    func diallingLimit() {
-        var talk = LearnerConversation { $0.connectToLeaderLimit = 3 }
-        _ = talk.did()
-        talk.pass(299)
-        #expect(talk.did() == [])
-        talk.pass(1)
-        #expect(talk.did() == ["look again"])
-
-        talk = LearnerConversation { $0.connectToLeaderLimit = 1 }
-        talk.time += 99
-        talk.machine.connectFailed(now: talk.now)
-        #expect(talk.machine.nextDeadline == Instant(milliseconds: 10_100))
-        _ = talk.did()
-        talk.pass(1)
-        #expect(talk.did() == ["look again"])
-    }
-
-    @Test(
-        "Dialling works with any numbers in the options",
-        arguments: [Int64.min, -1, 0, 1, .max], [Int.min, 0, 1, .max])
-    func diallingNumbers(retry: Int64, tries: Int) {
-        var talk = LearnerConversation {
-            $0.connectRetryMilliseconds = retry
-            $0.connectTries = tries
-            $0.initLimit = .max
-        }
-        for _ in 0..<50 where !talk.machine.hasEnded {
-            talk.machine.connectFailed(now: talk.now)
-            guard !talk.machine.hasEnded else { break }
-            #expect(talk.machine.nextDeadline > talk.now)
-            talk.pass(talk.machine.nextDeadline.milliseconds(since: talk.now))
-        }
-        #expect(talk.machine.hasEnded == (tries <= 1 || tries == .max ? tries <= 1 : true))
-    }
-
-    @Test("A connection that closes while it is dialled counts as not reached, once")
-    func closedWhileDialling() {
-        var talk = LearnerConversation()
-        _ = talk.did()
-        talk.machine.closed(now: talk.now)
-        talk.machine.closed(now: talk.now)
-        #expect(!talk.machine.hasEnded)
-        talk.pass(6)
-        #expect(talk.did() == ["connect"])
     }
 
     // MARK: The epoch
@@ -197,11 +134,10 @@ struct LearnerDiscoveryTests {
         isLeftOnTime(&talk)
     }
 
-    @Test("A closed connection ends it, and nothing is done any more")
+    @Test("A connection that is closed behind the leader's first word ends it, and nothing is done any more")
     func closed() {
         var talk = LearnerConversation()
-        talk.connect()
-        _ = talk.did()
+        talk.discover()
         talk.machine.closed(now: talk.now)
         #expect(talk.did() == ["look again"])
         talk.leaderInfo(epoch: 2)

@@ -63,6 +63,27 @@ struct LeaderDiscoveryTests {
         #expect(leader.machine.phase == .gatheringEpochs)
     }
 
+    @Test(
+        "A server that nobody lists does not raise the epoch, however much it has promised", arguments: [false, true])
+    func unlistedEpoch(isObserver: Bool) throws {
+        var leader = try LeaderHarness()
+        let stranger = leader.introduce(9, acceptedEpoch: 0x7FFF_FFFE, observer: isObserver)
+        let two = leader.introduce(2, acceptedEpoch: 4)
+        #expect(leader.actions() == [.saveAcceptedEpoch(5)])
+        #expect(leader.sent(two) == [Sent(.leaderInfo, zxid(5, 0))])
+        #expect(leader.sent(stranger) == [Sent(.leaderInfo, zxid(5, 0))], "It may follow if it can, or leave.")
+    }
+
+    @Test("A server of the configuration to come raises the epoch like any other")
+    func comingEpoch() throws {
+        let coming = try ensemble(voters: [1, 2, 3, 4]).with(version: 7)
+        var leader = try LeaderHarness(lastSeen: coming)
+        _ = leader.introduce(4, acceptedEpoch: 8)
+        _ = leader.introduce(2)
+        _ = leader.introduce(3)
+        #expect(leader.actions().contains(.saveAcceptedEpoch(9)))
+    }
+
     @Test("Late learners get the epoch as it is, whatever they promised")
     func lateLearner() throws {
         var leader = try LeaderHarness()

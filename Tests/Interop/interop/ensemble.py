@@ -51,7 +51,8 @@ class Ensemble:
         ports = {id_: (free_port(), free_port()) for id_ in self.ids}
         self.quorum_port = {id_: ports[id_][0] for id_ in self.ids}
         self.election_port = {id_: ports[id_][1] for id_ in self.ids}
-        self.wires = Wires(ports) if wired else None
+        apaches = [id_ for id_, letter in zip(self.ids, kinds) if letter == "a" or harness.proving]
+        self.wires = Wires(ports, patient_for=apaches) if wired else None
         self.servers = {}
         for id_, letter in zip(self.ids, kinds):
             make = ConclaveMember if letter == "c" and not harness.proving else ApacheMember

@@ -7,8 +7,9 @@ its way then arrives when the wire is mended, as after a network was down.
 from .ensemble import *
 from .mixed import elect
 
-#: A silent server is noticed after a second.
-SETTINGS = {"tickTime": "200", "initLimit": "50", "syncLimit": "5"}
+#: A silent server is noticed after a second. For as long as initLimit Apache's followers wait for a leader that does not
+#: hear them, perhaps twice.
+SETTINGS = {"tickTime": "200", "initLimit": "25", "syncLimit": "5"}
 DETECTION = 1.0
 #: How long an answer may take to come out of a server that had it already.
 AFTERWARDS = 0.25
@@ -45,7 +46,7 @@ class Split:
             count = self.acknowledged_since(id_, moment + AFTERWARDS)
             expect(count == 0, f"{what}: server {id_} acknowledged {count} writes without a quorum{self.ensemble.tails()}")
 
-    def wait_writes(self, ids, what, count=20, seconds=20.0):
+    def wait_writes(self, ids, what, count=20, seconds=PATIENCE):
         """Waits until each of these servers acknowledges writes; returns how long that took."""
         begin = time.monotonic()
         for id_ in ids:
@@ -53,7 +54,7 @@ class Split:
                        f"{self.ensemble.tails()}", seconds)
         return time.monotonic() - begin
 
-    def wait_no_role(self, ids, what, seconds=10.0):
+    def wait_no_role(self, ids, what, seconds=PATIENCE):
         for id_ in ids:
             wait_until(lambda: self.ensemble.role(id_) is None, f"{what}: server {id_} does not serve any more", seconds)
 
@@ -72,7 +73,7 @@ def leader_cut_off(split):
     before = ensemble.zxid(leader)
     ensemble.wires.stop([leader], others)
     moment = time.monotonic()
-    new = ensemble.wait_leader(*others, seconds=20)
+    new = ensemble.wait_leader(*others)
     took = split.wait_writes(others, "the majority")
     replaced = time.monotonic() - moment
     split.wait_no_role([leader], "the minority")

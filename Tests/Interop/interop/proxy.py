@@ -3,6 +3,7 @@
 import select
 import socket
 import threading
+import time
 
 
 class Proxy:
@@ -80,8 +81,16 @@ class Wires:
     are taken, and nothing is heard on them either.
     """
 
-    def __init__(self, ports):
-        """`ports`: id -> ports of that server, in an order of the caller's."""
+    #: How long one that is patient for its dialler tries.
+    PATIENCE = 0.5
+
+    def __init__(self, ports, patient_for=()):
+        """`ports`: id -> ports of that server, in an order of the caller's.
+
+        A relay cannot refuse a connection as a server does that does not listen yet: it takes it, and ends it. For diallers
+        in `patient_for`, who try again only what was refused, it tries itself, for as long as they would.
+        """
+        self.patient_for = set(patient_for)
         self.condition = threading.Condition()
         self.stopped = set()
         self.is_closed = False
@@ -136,10 +145,8 @@ class Wires:
     def _connect(self, inner, source, target, port):
         if not self._wait(source, target):
             return self._end(inner)
-        try:
-            outer = socket.create_connection(("127.0.0.1", port), 5)
-            outer.settimeout(None)
-        except OSError:
+        outer = self._dial(port, self.PATIENCE if source in self.patient_for else 0)
+        if outer is None:
             return self._end(inner)
         for one in (inner, outer):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -147,6 +154,19 @@ class Wires:
             self.sockets |= {inner, outer}
         threading.Thread(target=self._pump, args=(outer, inner, target, source), daemon=True).start()
         self._pump(inner, outer, source, target)
+
+    def _dial(self, port, patience):
+        deadline = time.monotonic() + patience
+        while not self.is_closed:
+            try:
+                outer = socket.create_connection(("127.0.0.1", port), 5)
+                outer.settimeout(None)
+                return outer
+            except OSError:
+                if time.monotonic() >= deadline:
+                    return None
+                time.sleep(0.02)
+        return None
 
     def _wait(self, source, target):
         """Waits until the flow is open; false if everything has ended."""

@@ -38,10 +38,10 @@ package struct EnsembleOptions: Sendable {
     package var electionMaximumMilliseconds: Int64 = 60_000
     /// How long a server that sees a quorum waits for a better vote.
     package var finalizeWaitMilliseconds: Int64 = 200
-    /// The most that observers wait before they look for a leader again, so that they do not all come at once.
-    package var observerElectionDelayMilliseconds: Int64 = 200
     /// How long a dialled election connection may take.
     package var connectTimeoutMilliseconds: Int64 = 5000
+    /// How long an accepted election connection may take to say who it is; `nil` for ``syncMilliseconds``.
+    package var handshakeTimeoutMilliseconds: Int64?
     /// How long a leader whose epoch is open waits at the least although voters look for a leader; below 0 for ever, which
     /// is until `initLimit`, as the reference does where nobody has said otherwise.
     ///

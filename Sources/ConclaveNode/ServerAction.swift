@@ -29,6 +29,8 @@ package enum DropReason: Sendable, Equatable {
     case outputLimit(Int)
     case sessionLimit(Int)
     case notServing
+    /// This server leads, and its configuration leaves clients to the others.
+    case leaderDoesNotServe
     case onlyReadOnly
     case judgedElsewhere(SessionID)
 }
@@ -50,6 +52,7 @@ extension DropReason: CustomStringConvertible {
         case .outputLimit(let limit): "more than \(limit) bytes of events wait for a client that does not read"
         case .sessionLimit(let limit): "the limit of \(limit) sessions is reached"
         case .notServing: "this server has no leader at the moment: try another one"
+        case .leaderDoesNotServe: "this server leads and serves no clients (leaderServes=no): try another one"
         case .onlyReadOnly: "this server is read-only at the moment, and the client has not asked for that"
         case .judgedElsewhere(let session):
             "this server is read-only at the moment: only one with a leader can tell whether session \(session) lives"

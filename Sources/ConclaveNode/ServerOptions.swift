@@ -42,6 +42,8 @@ package struct ServerOptions: Sendable {
     /// Secret that seeds the tree's hash, so that clients cannot aim at its buckets.
     package var hashSeed: UInt64 = 0
     package var serverID: UInt8 = 1
+    /// Whether clients may connect to this server of an ensemble while it leads.
+    package var leaderServesClients = true
     /// Whether new sessions stay with this server of an ensemble instead of being made known to all.
     package var localSessions = false
     /// Whether such a session becomes a global one when it creates an ephemeral node, which it may not otherwise.

@@ -37,16 +37,12 @@ struct EnsembleTextTests {
         #expect(settings.standaloneEnabled && !settings.reconfigEnabled && settings.leaderServesClients)
         #expect(!settings.localSessionsEnabled && !settings.localSessionsUpgradingEnabled)
         #expect(!settings.readOnlyModeEnabled && !settings.listensOnAllAddresses && !settings.keepsConnectionsAlive)
-        #expect(settings.connectTimeoutMilliseconds == 5000 && settings.bindTries == 3)
+        #expect(settings.connectTimeoutMilliseconds == 5000)
         #expect(settings.minimumNotificationMilliseconds == 200 && settings.maximumNotificationMilliseconds == 60_000)
         #expect(settings.epochWaitMilliseconds == 1000 && settings.connectRetryMilliseconds == 100)
         #expect(settings.committedLogCount == 500 && settings.snapshotSizeFactor == 0.33 && !settings.forcesSnapshots)
         #expect(settings.concurrentSnapshots == 10 && settings.concurrentDifferences == 100)
-        #expect(settings.observersKeepLogs && settings.observerMasterPort == nil)
-        #expect(settings.observerReconnectMilliseconds == 0 && settings.observerElectionMilliseconds == 200)
-        #expect(settings.observerMasterBytes == 32 << 20 && settings.files == nil)
-        #expect(!settings.multipleAddressesEnabled && settings.checksReachability)
-        #expect(settings.reachabilityTimeoutMilliseconds == 1000 && settings.servesClients)
+        #expect(!settings.multipleAddressesEnabled && settings.files == nil && settings.servesClients)
     }
 
     @Test("Every key of ensembles sets its property, with and without the prefix of Java's properties")
@@ -55,14 +51,12 @@ struct EnsembleTextTests {
             "peerType=OBSERVER", "standaloneEnabled=false", "reconfigEnabled=true", "leaderServes=no",
             "localSessionsEnabled=true", "localSessionsUpgradingEnabled=true", "readonlymode.enabled=true",
             "connectToLearnerMasterLimit=7", "jute.maxbuffer.extrasize=1000", "quorumListenOnAllIPs=true",
-            "cnxTimeout=1", "quorumCnxnTimeoutMs=2", "electionPortBindRetry=0", "tcpKeepAlive=true",
-            "multiAddress.enabled=true", "multiAddress.reachabilityCheckEnabled=false",
-            "multiAddress.reachabilityCheckTimeoutMs=3", "fastleader.minNotificationInterval=4",
+            "cnxTimeout=1", "quorumCnxnTimeoutMs=2", "tcpKeepAlive=true",
+            "multiAddress.enabled=true", "fastleader.minNotificationInterval=4",
             "fastleader.maxNotificationInterval=5", "leader.maxTimeToWaitForEpoch=6",
             "leaderConnectDelayDuringRetryMs=7", "commitLogCount=800", "snapshotSizeFactor=-1",
             "forceSnapshotSync=true", "leader.maxConcurrentSnapSyncs=9", "leader.maxConcurrentDiffSyncs=10",
-            "syncEnabled=false", "observer.reconnectDelayMs=11", "observer.election.DelayMs=12",
-            "observerMasterPort=2191", "observerMaster.sizeLimit=13", "electionAlg=3",
+            "electionAlg=3",
         ]
         for prefix in ["", "zookeeper."] {
             let text = base + three + keys.map { prefix + $0 }.joined(separator: "\n")
@@ -74,22 +68,46 @@ struct EnsembleTextTests {
             #expect(settings.localSessionsUpgradingEnabled && settings.readOnlyModeEnabled)
             #expect(settings.connectToLeaderLimitTicks == 7 && settings.extraPacketBytes == 1000)
             #expect(settings.listensOnAllAddresses && settings.connectTimeoutMilliseconds == 1)
-            #expect(settings.handshakeTimeoutMilliseconds == 2 && settings.bindTries == 0)
+            #expect(settings.handshakeTimeoutMilliseconds == 2)
             #expect(settings.keepsConnectionsAlive && settings.multipleAddressesEnabled)
-            #expect(!settings.checksReachability && settings.reachabilityTimeoutMilliseconds == 3)
             #expect(settings.minimumNotificationMilliseconds == 4 && settings.maximumNotificationMilliseconds == 5)
             #expect(settings.epochWaitMilliseconds == 6 && settings.connectRetryMilliseconds == 7)
             #expect(settings.committedLogCount == 800 && settings.snapshotSizeFactor == -1 && settings.forcesSnapshots)
             #expect(settings.concurrentSnapshots == 9 && settings.concurrentDifferences == 10)
-            #expect(!settings.observersKeepLogs && settings.observerReconnectMilliseconds == 11)
-            #expect(settings.observerElectionMilliseconds == 12 && settings.observerMasterPort == 2191)
-            #expect(settings.observerMasterBytes == 13)
         }
+    }
+
+    @Test(
+        "What Apache's server of an ensemble has and this one has not is said with file, line and reason",
+        arguments: [
+            ("syncEnabled=false", "keep logs"), ("observerMasterPort=2191", "follow the leader"),
+            ("observerMaster.sizeLimit=13", "follow the leader"), ("observer.reconnectDelayMs=11", "do not wait"),
+            ("observer.election.DelayMs=12", "do not wait"), ("electionPortBindRetry=0", "ends at once"),
+            ("multiAddress.reachabilityCheckEnabled=true", "one after the other"),
+            ("multiAddress.reachabilityCheckTimeoutMs=3", "one after the other"),
+            ("leader.closeSocketAsync=true", "no such setting"), ("learner.asyncSending=true", "no such setting"),
+            ("syncLimits=5", "syncLimit"), ("leaderServe=no", "leaderServes"), ("observers=3", "observers"),
+        ])
+    func withoutEffect(line: String, reason: String) throws {
+        let warnings = try parse(base + three + line).warnings
+        let key = line.prefix { $0 != "=" }
+        #expect(warnings.count == 1)
+        #expect(
+            warnings.allSatisfy { $0.hasPrefix("zoo.cfg:8: ") && $0.contains(key) && $0.contains(reason) },
+            "\(warnings)")
+    }
+
+    @Test("Of these the values that mean what this server does are passed over in silence")
+    func harmless() throws {
+        let keys = "syncEnabled=true\nobserver.reconnectDelayMs=0\nobserverMasterPort=-1\n"
+        #expect(try parse(base + three + keys + "multiAddress.reachabilityCheckEnabled=false").warnings == [])
     }
 
     @Test("The settings become the options of the machines")
     func options() throws {
-        let keys = "connectToLearnerMasterLimit=7\ncommitLogCount=800\nreconfigEnabled=true\ntickTime=100\n"
+        let keys =
+            "connectToLearnerMasterLimit=7\ncommitLogCount=800\nreconfigEnabled=true\ntickTime=100\n"
+            + "quorumCnxnTimeoutMs=70\nleader.maxTimeToWaitForEpoch=80\n"
         let (configuration, _) = try parse(base + three + keys + "jute.maxbuffer=5000\njute.maxbuffer.extrasize=30")
         let settings = try #require(configuration.ensemble)
         let options = settings.options(
@@ -98,7 +116,8 @@ struct EnsembleTextTests {
         #expect(options.myID == one && options.tickMilliseconds == 100 && options.reconfigEnabled)
         #expect(options.initMilliseconds == 1000 && options.syncMilliseconds == 500)
         #expect(options.connectToLeaderMilliseconds == 700 && options.commitLogCount == 800)
-        #expect(options.maximumPacketBytes == 5030)
+        #expect(options.maximumPacketBytes == 5030 && options.handshakeTimeoutMilliseconds == 70)
+        #expect(options.maximumWaitForEpochMilliseconds == 80)
     }
 
     @Test("A server that stands alone is bothered by none of these keys")

@@ -198,5 +198,5 @@ package struct ElectionLinks: Sendable {
     }
 
     /// How long a connection may take to say who it is.
-    private var handshakeMilliseconds: Int64 { options.syncMilliseconds }
+    private var handshakeMilliseconds: Int64 { options.handshakeTimeoutMilliseconds ?? options.syncMilliseconds }
 }

@@ -40,6 +40,7 @@ extension ServerMachine {
         slots[slot].statistics.lastOperation = "SESS"
         slots[slot].handshakeHasReadOnly = request.readOnly != nil
         guard role != .none else { return close(slot, .notServing) }
+        guard role != .leader || options.leaderServesClients else { return close(slot, .leaderDoesNotServe) }
         guard role != .readOnly || request.readOnly == true else { return close(slot, .onlyReadOnly) }
         guard request.lastZxidSeen <= tree.lastProcessed else {
             return close(slot, .clientIsAhead(client: request.lastZxidSeen, server: tree.lastProcessed))

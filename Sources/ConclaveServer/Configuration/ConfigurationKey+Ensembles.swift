@@ -39,13 +39,11 @@ extension ConfigurationKey {
         member("quorumListenOnAllIPs", .flag(\.listensOnAllAddresses)),
         member("cnxTimeout", .number(\.connectTimeoutMilliseconds, 1...int32, unit: "milliseconds")),
         member("quorumCnxnTimeoutMs", .optionalNumber(\.handshakeTimeoutMilliseconds, unit: "milliseconds")),
-        member("electionPortBindRetry", .number(\.bindTries, 0...int32, unit: "tries, 0 for ever")),
+        member("electionPortBindRetry", .ignored(because: "a server whose port is in use ends at once and says so")),
         member("tcpKeepAlive", .flag(\.keepsConnectionsAlive)),
         member("multiAddress.enabled", .flag(\.multipleAddressesEnabled)),
-        member("multiAddress.reachabilityCheckEnabled", .flag(\.checksReachability)),
-        member(
-            "multiAddress.reachabilityCheckTimeoutMs",
-            .number(\.reachabilityTimeoutMilliseconds, 1...int32, unit: "milliseconds")),
+        member("multiAddress.reachabilityCheckEnabled", .ignored(because: triesInTurn, harmless: ["false"])),
+        member("multiAddress.reachabilityCheckTimeoutMs", .ignored(because: triesInTurn)),
     ]
 
     private static let elections: [ConfigurationKey] = [
@@ -69,12 +67,16 @@ extension ConfigurationKey {
     ]
 
     private static let observers: [ConfigurationKey] = [
-        member("syncEnabled", .flag(\.observersKeepLogs)),
-        member("observer.reconnectDelayMs", .number(\.observerReconnectMilliseconds, 0...int32, unit: "milliseconds")),
-        member("observer.election.DelayMs", .number(\.observerElectionMilliseconds, 0...int32, unit: "milliseconds")),
-        member("observerMasterPort", .optionalNumber(\.observerMasterPort, unit: "a port")),
-        member("observerMaster.sizeLimit", .number(\.observerMasterBytes, 0...int32, unit: "bytes")),
+        member(
+            "syncEnabled", .ignored(because: "observers of this release keep logs and snapshots", harmless: ["true"])),
+        member("observer.reconnectDelayMs", .ignored(because: "observers do not wait", harmless: ["0"])),
+        member("observer.election.DelayMs", .ignored(because: "observers do not wait", harmless: ["0"])),
+        member("observerMasterPort", .ignored(because: leaderOnly, harmless: ["0", "-1"])),
+        member("observerMaster.sizeLimit", .ignored(because: leaderOnly)),
     ]
+
+    private static let triesInTurn = "the addresses of a server are tried one after the other"
+    private static let leaderOnly = "observers of this release follow the leader, and followers take none"
 
     private static let withoutEffectInEnsembles: [ConfigurationKey] = [
         "leader.closeSocketAsync", "learner.closeSocketAsync", "learner.asyncSending", "quorum.cnxn.threads.size",

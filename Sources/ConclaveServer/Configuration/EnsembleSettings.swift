@@ -22,7 +22,7 @@ package struct EnsembleSettings: Sendable {
     package var standaloneEnabled = true
     /// Whether the ensemble can be changed while it runs. Key `reconfigEnabled`, `false`.
     package var reconfigEnabled = false
-    /// Whether a leader serves clients itself. Key `leaderServes`, `yes`.
+    /// Whether this server serves clients itself while it leads. Key `leaderServes`, `yes`.
     package var leaderServesClients = true
     /// Whether sessions stay on the server that the client is connected to: they cost no transaction, own no ephemeral
     /// nodes and end when the client goes to another server. All servers should have the same. Key
@@ -58,18 +58,10 @@ package struct EnsembleSettings: Sendable {
     /// How long the handshake of an election connection may take; `nil` for ``syncLimitTicks``. Key
     /// `quorumCnxnTimeoutMs`.
     package var handshakeTimeoutMilliseconds: Int?
-    /// How often, a second apart, a server tries to open its election port; 0 for without end. Key
-    /// `electionPortBindRetry`, 3.
-    package var bindTries = 3
     /// Whether the system probes idle connections. Key `tcpKeepAlive`, `false`.
     package var keepsConnectionsAlive = false
     /// Whether servers have several addresses. Key `multiAddress.enabled`, `false`.
     package var multipleAddressesEnabled = false
-    /// Whether the addresses of a server are tried before one is used. Key `multiAddress.reachabilityCheckEnabled`,
-    /// `true`.
-    package var checksReachability = true
-    /// How long that may take. Key `multiAddress.reachabilityCheckTimeoutMs`, 1000.
-    package var reachabilityTimeoutMilliseconds = 1000
 
     // MARK: Elections
 
@@ -96,19 +88,6 @@ package struct EnsembleSettings: Sendable {
     package var concurrentSnapshots = 10
     /// Observers that may be sent missing transactions at one time. Key `leader.maxConcurrentDiffSyncs`, 100.
     package var concurrentDifferences = 100
-
-    // MARK: Observers
-
-    /// Whether observers keep logs and snapshots. Key `syncEnabled`, `true`.
-    package var observersKeepLogs = true
-    /// The most that an observer waits before it connects again. Key `observer.reconnectDelayMs`, 0.
-    package var observerReconnectMilliseconds = 0
-    /// The most that an observer waits before it looks for a leader. Key `observer.election.DelayMs`, 200.
-    package var observerElectionMilliseconds = 200
-    /// The port where followers take observers; `nil` for none. Key `observerMasterPort`.
-    package var observerMasterPort: Int?
-    /// What a follower keeps in memory for its observers. Key `observerMaster.sizeLimit`, 32 MiB.
-    package var observerMasterBytes = 32 << 20
 
     // MARK: Origin
 
@@ -168,8 +147,8 @@ extension EnsembleSettings {
         options.concurrentDifferenceLimit = concurrentDifferences
         options.electionMinimumMilliseconds = Int64(minimumNotificationMilliseconds)
         options.electionMaximumMilliseconds = Int64(maximumNotificationMilliseconds)
-        options.observerElectionDelayMilliseconds = Int64(observerElectionMilliseconds)
         options.connectTimeoutMilliseconds = Int64(connectTimeoutMilliseconds)
+        options.handshakeTimeoutMilliseconds = handshakeTimeoutMilliseconds.map { Int64($0) }
         options.maximumWaitForEpochMilliseconds = Int64(epochWaitMilliseconds)
         options.connectRetryMilliseconds = Int64(connectRetryMilliseconds)
         // Both are 32-bit numbers.

@@ -32,6 +32,8 @@ final class PeerNetwork {
     private let loop: EventLoop
     private weak let delegate: (any PeerNetworkDelegate)?
     private let connectTimeoutMilliseconds: Int64
+    /// Whether the system probes connections that are idle.
+    private let keepsAlive: Bool
     private var listeners: [Listener] = []
     private var links: [LinkID: PeerLink] = [:]
     private var serial: UInt64 = 0
@@ -39,8 +41,11 @@ final class PeerNetwork {
     /// Ports of servers that this one is cut off from. Empty but in tests.
     private var severed: Set<UInt16> = []
 
-    init(loop: EventLoop, connectTimeoutMilliseconds: Int64, delegate: any PeerNetworkDelegate) {
+    init(
+        loop: EventLoop, connectTimeoutMilliseconds: Int64, keepsAlive: Bool = false, delegate: any PeerNetworkDelegate
+    ) {
         self.loop = loop
+        self.keepsAlive = keepsAlive
         self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
         self.delegate = delegate
     }
@@ -151,6 +156,7 @@ final class PeerNetwork {
         do throws(SystemError) {
             var options = Connection.Options()
             options.outputLimitBytes = Self.outputLimitBytes
+            if keepsAlive { try socket.setKeepAlive() }
             link.connection = try Connection(
                 loop: loop, socket: socket, peerAddress: peer, delegate: link, options: options)
         } catch {

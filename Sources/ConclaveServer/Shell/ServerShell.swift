@@ -91,7 +91,8 @@ final class ServerShell {
         loop.beforeWaiting { [weak self] in self?.endTurn() }
         if let ensemble = configuration.ensemble {
             let peers = PeerNetwork(
-                loop: loop, connectTimeoutMilliseconds: Int64(ensemble.connectTimeoutMilliseconds), delegate: self)
+                loop: loop, connectTimeoutMilliseconds: Int64(ensemble.connectTimeoutMilliseconds),
+                keepsAlive: ensemble.keepsConnectionsAlive, delegate: self)
             peers.sever(from: severed)
             for (port, socket) in sockets.peers { try peers.listen(socket, for: port) }
             self.peers = peers

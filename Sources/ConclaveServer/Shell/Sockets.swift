@@ -15,7 +15,7 @@ struct Sockets: Sendable {
         self.peers = peers
     }
 
-    /// Opens them all. Blocks while names are resolved, and while an election port is still in use.
+    /// Opens them all. Blocks while names are resolved.
     ///
     /// - Throws: `.badConfiguration` that names the port. None is left open then.
     init(_ configuration: ServerConfiguration) throws(ZooKeeperError) {

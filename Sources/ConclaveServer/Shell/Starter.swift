@@ -161,6 +161,7 @@ extension ServerConfiguration {
         // Servers of an ensemble must not give out the same session ids.
         if let id = ensemble?.myID { options.serverID = UInt8(truncatingIfNeeded: id.rawValue) }
         if let ensemble {
+            options.leaderServesClients = ensemble.leaderServesClients
             options.localSessions = ensemble.localSessionsEnabled
             options.upgradesLocalSessions = ensemble.localSessionsUpgradingEnabled
             options.readOnlyMode = ensemble.readOnlyModeEnabled

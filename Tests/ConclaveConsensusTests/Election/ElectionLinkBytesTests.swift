@@ -93,6 +93,16 @@ struct ElectionLinkBytesTests: LinksConversation {
         #expect(links.takeActions() == [.close(link(2))])
     }
 
+    @Test("How long a handshake may take can be chosen")
+    mutating func handshakeTime() throws {
+        links = try Self.third(now: now) { $0.handshakeTimeoutMilliseconds = 70 }
+        dialAll()
+        links.accepted(link(1), now: now)
+        #expect(links.nextDeadline == now.advanced(byMilliseconds: 70))
+        links.tick(now: links.nextDeadline)
+        #expect(links.takeActions() == [.close(link(1))])
+    }
+
     @Test("At most 64 connections may leave open who they are; the oldest goes")
     mutating func halfOpenLimit() {
         for number in 1...64 { links.accepted(link(UInt64(number)), now: now) }

@@ -9,10 +9,14 @@ protocol LinksConversation {
 }
 
 extension LinksConversation {
-    static func third(now: Instant) throws -> ElectionLinks {
+    static func third(
+        now: Instant, _ configure: (inout EnsembleOptions) -> Void = { _ in }
+    ) throws -> ElectionLinks {
+        var options = EnsembleOptions(myID: ServerID(rawValue: 3))
+        configure(&options)
         let five = (1...5).map { "server.\($0)=h\($0):1:388\($0)\n" }.joined() + "server.9=h9:1:3889:observer"
         return ElectionLinks(
-            options: EnsembleOptions(myID: ServerID(rawValue: 3)), configuration: try EnsembleConfiguration(text: five),
+            options: options, configuration: try EnsembleConfiguration(text: five),
             now: now)
     }
 

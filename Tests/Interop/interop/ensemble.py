@@ -111,7 +111,7 @@ class Ensemble:
         for id_ in ids:
             os.kill(self[id_].pid, signal.SIGSTOP)
         for id_ in ids:
-            wait_until(self[id_].is_stopped, f"server {id_} stands still", 10, 0.0005)
+            wait_until(self[id_].is_stopped, f"server {id_} stands still", PATIENCE, 0.0005)
 
     def resume(self, *ids):
         for id_ in ids:
@@ -184,7 +184,7 @@ class Ensemble:
                 raise
             connection.socket.settimeout(connection.timeout)
             return connection
-        connection = wait_until(opened, f"server {id_} takes a session{self.tails()}", 20)
+        connection = wait_until(opened, f"server {id_} takes a session{self.tails()}", PATIENCE)
         expect(connection.negotiated != 0, f"server {id_} refused a new session")
         if options.get("super_user"):
             connection.authenticate()
@@ -195,7 +195,7 @@ class Ensemble:
         found = re.search(r"Zxid: 0x([0-9a-f]+)", word(self[id_].port, "srvr", 2) or "")
         return int(found.group(1), 16) if found else None
 
-    def wait_equal(self, *ids, seconds=20):
+    def wait_equal(self, *ids, seconds=PATIENCE):
         """Waits until these servers have applied the same transactions; returns the last zxid."""
         ids = ids or self.ids
 
@@ -269,7 +269,7 @@ class Ensemble:
                 expect_equal(counts[id_], "0", f"digest mismatches of server {id_} ({self[id_].kind})")
         # Sessions that are not used at the moment may end between two questions.
         wait_until(lambda: len({self[id_].metrics().get("zk_global_sessions") for id_ in ids}) == 1,
-                   f"all have the same number of sessions{self.tails()}", 20)
+                   f"all have the same number of sessions{self.tails()}", PATIENCE)
         return len(trees[first])
 
 

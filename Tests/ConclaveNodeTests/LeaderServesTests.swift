@@ -1,5 +1,6 @@
 import ConclaveCore
 import ConclaveNode
+import ConclaveTree
 import ConclaveWire
 import Testing
 

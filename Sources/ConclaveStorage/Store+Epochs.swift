@@ -69,8 +69,7 @@ extension Store {
         }
         guard logged > stored else { return stored }
         // The history of the new epoch was adopted, and only the rename is missing.
-        let temporary = FileName.currentEpoch + FileName.temporarySuffix
-        guard let pending = try readEpoch(temporary), pending >= logged else {
+        guard let pending = try pendingEpoch(), pending >= logged else {
             // A crash came between the new leader's transactions, which were synced first, and the epoch. Nobody was told
             // of them: the server goes on in its old epoch, which is safe, and not in the new one, which would not be.
             if let accepted = try readEpoch(FileName.acceptedEpoch), accepted >= logged { return stored }
@@ -80,6 +79,16 @@ extension Store {
         }
         try writeEpoch(pending, FileName.currentEpoch)
         return pending
+    }
+
+    /// What was about to become the current epoch. A file that was never written to its end says nothing: a failed write left it.
+    private mutating func pendingEpoch() throws(StorageError) -> Int64? {
+        do throws(StorageError) {
+            return try readEpoch(FileName.currentEpoch + FileName.temporarySuffix)
+        } catch {
+            guard error.code == .epochs else { throw error }
+            return nil
+        }
     }
 
     mutating func readEpoch(_ name: String) throws(StorageError) -> Int64? {

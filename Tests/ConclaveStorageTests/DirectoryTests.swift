@@ -101,6 +101,10 @@ struct DirectoryTests {
         other.put(text("2\n"), at: accepted)
         (store, _, _) = try History.recover(other)
         #expect(try store.loadEpochs() == StoredEpochs(accepted: 2, current: 1))
+        // A write that failed may have left a file without a number.
+        other.put(text(""), at: current + ".tmp")
+        (store, _, _) = try History.recover(other)
+        #expect(try store.loadEpochs() == StoredEpochs(accepted: 2, current: 1))
         other.put(text("2"), at: current + ".tmp")
         (store, _, _) = try History.recover(other)
         #expect(try store.loadEpochs() == StoredEpochs(accepted: 2, current: 2))

@@ -127,7 +127,8 @@ package struct ServerMachine: Sendable {
     package mutating func tick(now: Instant, wall: WallTime) {
         advance(now, wall)
         if role.isPreparing { endSessions() }
-        if !local.isEmpty { endLocalSessions() }
+        // Also when nobody is left: who has gone is still filed.
+        if let end = local.nextDeadline, end <= now { endLocalSessions() }
         if freshConnections > 0 { closeLateConnections() }
     }
 

@@ -233,6 +233,18 @@ struct LocalSessionTests {
         #expect(pair.learner.machine.tree.ephemeralCount == 0)
     }
 
+    @Test("When the last local session has gone its server need not be woken for it any more")
+    func rest() throws {
+        var pair = LeaderAndLearner(Self.upgrading)
+        let (id, _) = try pair.connect()
+        #expect(try pair.perform(Self.ephemeral, on: id).header.error == .ok)
+        let (other, _) = try pair.connect()
+        #expect(try pair.perform(.closeSession, on: other).header.error == .ok)
+        #expect(pair.learner.machine.localSessionCount == 0)
+        pair.advance(milliseconds: 60_000)
+        #expect(pair.learner.machine.nextDeadline > pair.learner.now)
+    }
+
     @Test("A multi with an ephemeral node upgrades as well, and so does a leader for its own clients")
     func upgradeByMulti() throws {
         var pair = LeaderAndLearner(Self.upgrading)

@@ -21,6 +21,7 @@ package struct CounterMachine: StepMachine {
     /// What is wanted.
     package enum Change: Hashable, Sendable {
         case add(Int64)
+        case set(Int64)
         case compareAndSet(expected: Int64, new: Int64)
     }
 
@@ -52,6 +53,7 @@ package struct CounterMachine: StepMachine {
     package struct Attempt: Hashable, Sendable {
         let before: Int64
         let after: Int64
+        let bytes: [UInt8]
         let version: Int32
         let czxid: Zxid
         /// Whether an earlier write of the same attempt went unanswered.
@@ -161,7 +163,7 @@ package struct CounterMachine: StepMachine {
     }
 
     private mutating func decide(_ node: NodeData) -> [StepAction<Output>] {
-        guard let before = CounterBlock.decode(node.bytes) else {
+        guard let (before, form) = CounterForm.decode(node.bytes) else {
             return end(.dataInconsistency, "the node's data is not a counter")
         }
         let after: Int64
@@ -170,6 +172,8 @@ package struct CounterMachine: StepMachine {
             let (sum, overflow) = before.addingReportingOverflow(amount)
             guard !overflow else { return end(.sequenceExhausted, "the counter would overflow") }
             after = sum
+        case .set(let new):
+            after = new
         case .compareAndSet(let expected, let new):
             guard before == expected else {
                 state = .over
@@ -177,13 +181,15 @@ package struct CounterMachine: StepMachine {
             }
             after = new
         }
-        return write(Attempt(before: before, after: after, version: node.stat.version, czxid: node.stat.czxid))
+        guard let bytes = form.encode(after) else { return end(.sequenceExhausted, "the counter has 4 bytes only") }
+        return write(
+            Attempt(
+                before: before, after: after, bytes: bytes, version: node.stat.version, czxid: node.stat.czxid))
     }
 
     private mutating func write(_ attempt: Attempt) -> [StepAction<Output>] {
         state = .writing(attempt)
-        let bytes = CounterBlock.encode(attempt.after)
-        return [.request(.write([.setData(path, bytes, version: attempt.version)]))]
+        return [.request(.write([.setData(path, attempt.bytes, version: attempt.version)]))]
     }
 
     /// The first time at once, then after waits that double and differ between contenders.

@@ -11,7 +11,9 @@ public import ConclaveCore
 /// - **Guarantee**: every change is made whole, in one order for all clients. A change is never made twice, also if its
 ///   answer was lost.
 /// - **Layout**: the number is the node's data, 8 bytes big-endian, as Curator's `DistributedAtomicLong` keeps it; no
-///   node and no data stand for 0. ``SequentialIDs/Form/blocks(of:)`` counts in the same form.
+///   node and no data stand for 0. A counter that somebody else has made with 4 bytes (`DistributedAtomicInteger`,
+///   `SharedCount`, kazoo's `Counter` with `support_curator`) keeps them, and its range.
+///   ``SequentialIDs/Form/blocks(of:)`` counts in 8 bytes.
 /// - **Contention**: a change that somebody overtook is tried again, first at once, then after random waits that
 ///   double up to 50 ms; the more tasks add at once, the longer each takes.
 /// - **Lost connections** are waited out. A write whose answer was lost is made again only if the counter has certainly
@@ -59,7 +61,7 @@ public struct SharedCounter: Sendable {
         } catch let error where error.code == .noNode {
             return 0
         }
-        guard let number = CounterBlock.decode(node.bytes) else {
+        guard let (number, _) = CounterForm.decode(node.bytes) else {
             throw ZooKeeperError(.dataInconsistency, path: path, message: "the node's data is not a counter")
         }
         return number
@@ -71,7 +73,7 @@ public struct SharedCounter: Sendable {
     ///   - amount: what to add.
     ///   - timeout: how long to try at most; `nil` tries until it is done.
     /// - Returns: what the counter showed before and after this very change.
-    /// - Throws: `sequenceExhausted` if the result does not fit into 64 bits, and nothing has changed;
+    /// - Throws: `sequenceExhausted` if the result does not fit into the counter, and nothing has changed;
     ///   `dataInconsistency` if the node holds something else; `connectionLoss`, `cancelled` and `deadlineExceeded`,
     ///   after which the outcome is unknown; else what a request threw.
     @discardableResult
@@ -92,10 +94,9 @@ public struct SharedCounter: Sendable {
 
     /// Sets the number, whatever it was; of several who do, the last wins.
     ///
-    /// - Throws: what the request threw; after `connectionLoss` the outcome is unknown.
-    /// - Cost: one request; when the node has to be made, those for what is missing above it.
-    public func set(_ number: Int64) async throws(ZooKeeperError) {
-        _ = try await value.write(CounterBlock.encode(number), expecting: .anything)
+    /// - Throws: as ``add(_:timeout:)``.
+    public func set(_ number: Int64, timeout: Duration? = nil) async throws(ZooKeeperError) {
+        _ = try await run(.set(number), timeout: timeout)
     }
 
     /// Follows the number: the current one first, then each newer one as it comes; the latest wins, and those that
@@ -115,9 +116,9 @@ public struct SharedCounter: Sendable {
 }
 
 extension Int64: ConfigurationValue {
-    /// Reads 8 bytes big-endian, as Curator's `DistributedAtomicLong` writes them; no bytes stand for 0.
+    /// Reads 8 bytes big-endian, as Curator's `DistributedAtomicLong` writes them, or 4; no bytes stand for 0.
     public init(configurationBytes bytes: [UInt8]) throws {
-        guard let number = CounterBlock.decode(bytes) else { throw InvalidConfiguration("not 8 bytes") }
+        guard let (number, _) = CounterForm.decode(bytes) else { throw InvalidConfiguration("neither 8 bytes nor 4") }
         self = number
     }
 

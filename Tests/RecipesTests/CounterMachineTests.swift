@@ -58,6 +58,33 @@ struct CounterMachineTests {
         #expect(other.handle(Self.written) == Self.finish(2, 5))
     }
 
+    @Test("A counter keeps the number of bytes that it was made with, and its range")
+    func forms() {
+        let node = Self.node([0, 0, 0, 40], version: 3)
+        var machine = Self.machine()
+        _ = machine.handle(.start)
+        #expect(
+            machine.handle(Self.read(node)) == [.request(.write([.setData("/n/c", [0, 0, 0, 42], version: 3)]))])
+        #expect(machine.handle(Self.written) == Self.finish(40, 42))
+        var negative = Self.machine(.set(-2))
+        _ = negative.handle(.start)
+        #expect(
+            negative.handle(Self.read(node)) == [
+                .request(.write([.setData("/n/c", [255, 255, 255, 254], version: 3)]))
+            ])
+        var large = Self.machine(.set(1 << 31))
+        _ = large.handle(.start)
+        #expect(Self.failure(large.handle(Self.read(node))) == .sequenceExhausted)
+        for number in [Int64(0), -1, 77, Int64(Int32.min), Int64(Int32.max)] {
+            for form in [CounterForm.four, .eight] {
+                let bytes = form.encode(number)
+                #expect(bytes.flatMap(CounterForm.decode)?.number == number)
+                #expect(bytes.flatMap(CounterForm.decode)?.form == form)
+            }
+        }
+        #expect(CounterForm.decode([1, 2, 3]) == nil)
+    }
+
     @Test("A missing counter is made with 0, whoever makes it, and then changed like any other")
     func missing() {
         for isOvertaken in [false, true] {

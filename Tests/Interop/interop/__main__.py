@@ -9,8 +9,9 @@ import traceback
 
 from . import harness
 
-MODULES = ("kazoo_client", "zkcli", "words", "files", "locks", "naming", "swift_client", "kill", "hostile",
-           "differential", "mixed", "failover", "peers", "partition", "modes")
+#: Those that are done quickly come first.
+MODULES = ("zkcli", "kill", "peers", "partition", "kazoo_client", "words", "modes", "hostile", "files",
+           "failover", "differential", "locks", "mixed", "swift_client", "naming")
 
 
 def all_checks():

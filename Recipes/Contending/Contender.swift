@@ -18,6 +18,9 @@ public struct Contender: Hashable, Sendable {
     public let token: FencingToken
     /// The path of its node.
     public let path: String
+
+    /// Whether it has been asked to give up what it holds; the request stands where its identity was.
+    public var isAskedToGiveUp: Bool { identity.utf8.elementsEqual(Revocation.message) }
 }
 
 extension Contender {

@@ -70,6 +70,9 @@ package struct ContenderMachine: Sendable {
         /// Wait until the node `behind` has gone or the own node has.
         case wait(own: String, behind: String)
         case awaitConnection
+        /// Take the place of the first, who has offered it: delete the offer, its node and the own one, and create one
+        /// of this id with its number, in one transaction.
+        case takeOver(own: String, from: String, AttemptID)
         /// Delete the node, in the background, until it or the session is gone.
         case remove(String)
         /// Delete every child that bears the id, in the background.
@@ -89,6 +92,7 @@ package struct ContenderMachine: Sendable {
         case listing(Node)
         case waiting(Node, behind: String)
         case suspended(Node)
+        case takingOver(Node)
         case held(Node)
         case over(AttemptEnding)
     }
@@ -99,11 +103,13 @@ package struct ContenderMachine: Sendable {
     package private(set) var state = State.idle
     package private(set) var attempt: AttemptID
     private let session: SessionID
-    private let isShared: Bool
+    package let isShared: Bool
     private let patience: AttemptPatience
     /// Names of nodes that the calling task tree holds already.
     private let ownHolds: Set<String>
     private var retries = 0
+    /// Whether a takeover has been sent and not been answered: then there may be a node of the next id.
+    private var mayHaveTakenOver = false
 
     package init(
         attempt: AttemptID, session: SessionID, isShared: Bool = false, patience: AttemptPatience = .wait,
@@ -122,7 +128,13 @@ package struct ContenderMachine: Sendable {
         case .start: return started()
         case .parentsMade: return state == .makingParents ? create() : []
         case .created(let name, let czxid, let owner):
-            return state == .creating ? accept(name, czxid: czxid, owner: owner) : []
+            if case .takingOver = state {
+                mayHaveTakenOver = false
+                attempt = attempt.next
+            } else if state != .creating {
+                return []
+            }
+            return accept(name, czxid: czxid, owner: owner)
         case .listed(let names, let isWindowOpen): return listed(names, isWindowOpen: isWindowOpen)
         case .examined(let czxid, let owner):
             guard case .examining(let name) = state else { return [] }
@@ -189,7 +201,7 @@ package struct ContenderMachine: Sendable {
             return marked.dropFirst().map { .remove($0.text) } + [.examine(first.text)]
         case .listing(let node):
             return judge(node, among: names, isWindowOpen: isWindowOpen)
-        case .idle, .makingParents, .creating, .recovering, .examining, .waiting, .suspended, .held, .over:
+        case .idle, .makingParents, .creating, .recovering, .examining, .waiting, .suspended, .takingOver, .held, .over:
             return []
         }
     }
@@ -197,7 +209,7 @@ package struct ContenderMachine: Sendable {
     /// Looks who stands in the way: for an exclusive node everybody before it, for a shared one the exclusive ones.
     private mutating func judge(_ node: Node, among names: [String], isWindowOpen: Bool) -> [Action] {
         guard let place = QueuePlace(of: node.name, isShared: isShared, among: names, ownHolds: ownHolds) else {
-            return again(after: [])
+            return placeLost()
         }
         guard let nearest = place.obstacle else {
             guard isWindowOpen else { return suspend(node) }
@@ -207,6 +219,12 @@ package struct ContenderMachine: Sendable {
         if patience == .once { return [.remove(node.name.text), finish(.busy)] }
         // Whoever stands in the way waits, directly or through others, for what this task tree itself holds.
         if place.isBehindOwnHold { return [.remove(node.name.text), finish(.selfDeadlock)] }
+        if names.contains(where: HandOver.isOffer), let first = names.compactMap(ContenderName.init).min(),
+            let offer = HandOver.offerName(from: first.text, to: node.name.text), names.contains(offer)
+        {
+            state = .takingOver(node)
+            return [.takeOver(own: node.name.text, from: first.text, attempt.next)]
+        }
         state = .waiting(node, behind: nearest.text)
         return [.wait(own: node.name.text, behind: nearest.text)]
     }
@@ -220,10 +238,19 @@ package struct ContenderMachine: Sendable {
     /// The own node has gone while the session lives: somebody removed it. A waiter queues again, a holder has lost.
     private mutating func ownNodeGone() -> [Action] {
         switch state {
-        case .examining, .listing, .waiting, .suspended: again(after: [])
+        case .examining, .listing, .waiting, .suspended: placeLost()
         case .held: [finish(.lost(.nodeRemoved))]
-        case .idle, .looking, .makingParents, .creating, .recovering, .finding, .over: []
+        case .idle, .looking, .makingParents, .creating, .recovering, .finding, .takingOver, .over: []
         }
+    }
+
+    /// The node that stood in the queue has gone: with a takeover, whose node bears the next id, or by somebody's hand.
+    private mutating func placeLost() -> [Action] {
+        guard mayHaveTakenOver else { return again(after: []) }
+        mayHaveTakenOver = false
+        attempt = attempt.next
+        state = .finding
+        return [.find]
     }
 
     private mutating func again(after actions: [Action]) -> [Action] {
@@ -240,7 +267,8 @@ package struct ContenderMachine: Sendable {
             return [.find]
         case .suspended(let node):
             return list(node)
-        case .idle, .looking, .makingParents, .creating, .finding, .examining, .listing, .waiting, .held, .over:
+        case .idle, .looking, .makingParents, .creating, .finding, .examining, .listing, .waiting, .takingOver, .held,
+            .over:
             return []
         }
     }
@@ -274,10 +302,15 @@ package struct ContenderMachine: Sendable {
             guard isTransient else { return [.sweep(attempt), finish(.failed(code))] }
             state = .recovering
             return [.awaitConnection]
+        case .takingOver(let node):
+            // Refused: the offer or one of the nodes has gone, or has it been answered by another.
+            guard code.isWorthReconnecting else { return list(node) }
+            mayHaveTakenOver = true
+            return suspend(node)
         case .listing(let node), .waiting(let node, _), .suspended(let node):
             // Without the parent there is no node below it.
-            if code == .noNode { return again(after: []) }
-            guard isTransient else { return [.remove(node.name.text), finish(.failed(code))] }
+            if code == .noNode { return placeLost() }
+            guard isTransient else { return abandon(node) + [finish(.failed(code))] }
             return suspend(node)
         }
     }
@@ -294,10 +327,18 @@ package struct ContenderMachine: Sendable {
         switch state {
         case .idle, .looking, .makingParents: return [finish(ending)]
         case .creating, .recovering, .finding, .examining: return [.sweep(attempt), finish(ending)]
+        case .takingOver(let node):
+            mayHaveTakenOver = true
+            return abandon(node) + [finish(ending)]
         case .listing(let node), .waiting(let node, _), .suspended(let node):
-            return [.remove(node.name.text), finish(ending)]
+            return abandon(node) + [finish(ending)]
         case .held, .over: return []
         }
+    }
+
+    /// Removes the own node, and what a takeover may have put in its place.
+    private func abandon(_ node: Node) -> [Action] {
+        [.remove(node.name.text)] + (mayHaveTakenOver ? [.sweep(attempt.next)] : [])
     }
 
     private mutating func sessionOver(_ code: ZooKeeperError.Code) -> [Action] {
@@ -305,7 +346,7 @@ package struct ContenderMachine: Sendable {
         case .over: []
         case .held: [finish(.lost(.sessionOver))]
         case .idle, .looking, .makingParents, .creating, .recovering, .finding, .examining, .listing, .waiting,
-            .suspended:
+            .suspended, .takingOver:
             [finish(.failed(code))]
         }
     }

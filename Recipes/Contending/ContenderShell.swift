@@ -3,25 +3,44 @@ import ConclaveCore
 
 /// Performs the actions of a ``ContenderMachine`` with a client, in the task of whoever acquires.
 struct ContenderShell: ~Copyable {
+    /// The place that the attempt has got: nobody is before it.
+    struct Place: Sendable {
+        let node: ContenderMachine.Node
+        let attempt: AttemptID
+        let ownWatch: Watch?
+        /// What holds that ended without a release have left.
+        let orphans: [HoldMarker]
+        /// Whether there is a note of terms that began out of turn.
+        let isDated: Bool
+    }
+
     let contenders: Contenders
     let kind: ContenderKind
     var machine: ContenderMachine
     let expiry: Expiry
+    /// Who wants to know the place in the queue.
+    let report: PositionReport?
+    private var orphans: [HoldMarker] = []
+    private var isDated = false
     private var lastError: ZooKeeperError?
     private var ownWatch: (name: String, watch: Watch)?
     private var removal: Task<Void, Never>?
 
-    init(contenders: Contenders, kind: ContenderKind, machine: ContenderMachine, expiry: Expiry) {
+    init(
+        contenders: Contenders, kind: ContenderKind, machine: ContenderMachine, expiry: Expiry,
+        report: PositionReport? = nil
+    ) {
         self.contenders = contenders
         self.kind = kind
         self.machine = machine
         self.expiry = expiry
+        self.report = report
     }
 
     private var client: ZooKeeperClient { contenders.client }
 
-    /// Feeds answers to the machine until the attempt has ended or holds.
-    mutating func run() async throws(ZooKeeperError) -> Hold? {
+    /// Feeds answers to the machine until the attempt has ended or is first; `nil` if a try met somebody.
+    mutating func run() async throws(ZooKeeperError) -> Place? {
         var event = ContenderMachine.Event.start
         while true {
             let actions = machine.handle(event)
@@ -39,14 +58,16 @@ struct ContenderShell: ~Copyable {
                         try await contenders.sweep(attempt)
                     }
                 case .grant(let node):
-                    return grant(node)
+                    let watch = ownWatch?.name == node.name.text ? ownWatch?.watch : nil
+                    return Place(
+                        node: node, attempt: machine.attempt, ownWatch: watch, orphans: orphans, isDated: isDated)
                 case .end(.busy):
                     // A try leaves nothing behind, not even for a moment after it has returned.
                     await removal?.value
                     return nil
                 case .end(let ending):
                     throw error(for: ending)
-                case .makeParents, .create, .find, .examine, .list, .wait, .awaitConnection:
+                case .makeParents, .create, .find, .examine, .list, .wait, .awaitConnection, .takeOver:
                     answer = await perform(action)
                 }
             }
@@ -86,11 +107,19 @@ struct ContenderShell: ~Copyable {
             guard let stat = try await client.exists(contenders.node(name)) else { return .ownNodeGone }
             return .examined(czxid: stat.czxid, owner: stat.ephemeralOwner)
         case .list:
-            return .listed(try await client.children(of: path).names, isWindowOpen: client.isHolding)
+            let names = try await client.children(of: path).names
+            if case .listing(let node) = machine.state {
+                orphans = HoldMarker.orphans(among: names)
+                isDated = names.contains(HandOver.dateName)
+                report?.look(at: names, from: node.name, isShared: machine.isShared)
+            }
+            return .listed(names, isWindowOpen: client.isHolding)
         case .wait(let own, let behind):
             return try await wait(own: own, behind: behind)
         case .awaitConnection:
             return try await client.connectionEvent(connected: .connected, over: { .sessionOver($0) })
+        case .takeOver(let own, let first, let attempt):
+            return try await contenders.takeOver(own: own, from: first, attempt)
         case .remove, .sweep, .grant, .end:
             preconditionFailure("\(action) is not a request")
         }
@@ -120,6 +149,17 @@ struct ContenderShell: ~Copyable {
                     return .failure(error)
                 }
             }
+            if let report, let own = ContenderName(own) {
+                let (client, path, isShared) = (client, contenders.path, machine.isShared)
+                group.addTask {
+                    // Ends when the wait does: a look that fails is left out.
+                    while (try? await Task.sleep(for: report.interval, clock: .continuous)) != nil {
+                        guard let children = try? await client.children(of: path) else { continue }
+                        report.look(at: children.names, from: own, isShared: isShared)
+                    }
+                    return .failure(ZooKeeperError(.cancelled))
+                }
+            }
             guard let first = await group.next() else { preconditionFailure("both tasks of the wait have vanished") }
             group.cancelAll()
             return first
@@ -138,15 +178,6 @@ struct ContenderShell: ~Copyable {
         guard stat != nil else { return nil }
         ownWatch = (name, watch)
         return watch
-    }
-
-    private func grant(_ node: ContenderMachine.Node) -> Hold {
-        let hold = Hold(
-            client: client, cleaner: contenders.cleaner, parent: contenders.path,
-            path: contenders.node(node.name.text), token: FencingToken(node.czxid), isShared: kind.isShared,
-            removal: .byName)
-        hold.begin(ownWatch: ownWatch?.name == node.name.text ? ownWatch?.watch : nil)
-        return hold
     }
 
     private func error(for ending: AttemptEnding) -> ZooKeeperError {

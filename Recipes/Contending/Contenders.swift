@@ -66,6 +66,18 @@ public struct Contenders: Sendable {
         return contenders
     }
 
+    /// Asks a holder to give up what it holds; whether and when it does is its own affair.
+    ///
+    /// Its grant's ``LockGrant/revocationRequested()`` returns, as does the listener of Curator's `makeRevocable`. The
+    /// request takes the place of the identity in the lists. Of a first-come lock whoever holds is asked.
+    ///
+    /// - Returns: `false` if its node has gone.
+    /// - Cost: one request.
+    @discardableResult
+    public func requestRevocation(of contender: Contender) async throws(ZooKeeperError) -> Bool {
+        try await Revocation.request(contender.path, with: client)
+    }
+
     /// The first holds; a shared one also if only shared ones are before it.
     static func holders(among names: [ContenderName]) -> [Bool] {
         var onlySharedBefore = true

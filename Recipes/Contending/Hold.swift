@@ -27,9 +27,14 @@ final class Hold: Sendable {
     let nodes: [HeldNode]
     let token: FencingToken
     let session: SessionID
-    private let removal: Removal
-    private let ending = Signal<Ending>()
+    let removal: Removal
+    /// A node that says that the hold lasts; it goes with a release and stays behind after a loss.
+    let marker: String?
+    let ending = Signal<Ending>()
     private let monitors = Mutex<[Task<Void, Never>]>([])
+    private let scopes = Mutex(Scopes())
+    /// Whether a shared hold has become an exclusive one.
+    private let isUpgraded = Atomic(false)
     /// While another node takes over, the removal of the own node is no loss.
     private let isBeingReplaced = Atomic(false)
 
@@ -37,21 +42,25 @@ final class Hold: Sendable {
     static let unwatchedTime = Duration.milliseconds(20)
 
     /// - Parameter nodes: at least one.
-    init(client: ZooKeeperClient, cleaner: Cleaner, nodes: [HeldNode], token: FencingToken, removal: Removal) {
+    init(
+        client: ZooKeeperClient, cleaner: Cleaner, nodes: [HeldNode], token: FencingToken, removal: Removal,
+        marker: String? = nil
+    ) {
         self.client = client
         self.cleaner = cleaner
         self.nodes = nodes
         self.token = token
         session = client.sessionID
         self.removal = removal
+        self.marker = marker
     }
 
     convenience init(
         client: ZooKeeperClient, cleaner: Cleaner, parent: String, path: String, token: FencingToken, isShared: Bool,
-        removal: Removal
+        removal: Removal, marker: String? = nil
     ) {
         let node = HeldNode(parent: parent, path: path, isShared: isShared)
-        self.init(client: client, cleaner: cleaner, nodes: [node], token: token, removal: removal)
+        self.init(client: client, cleaner: cleaner, nodes: [node], token: token, removal: removal, marker: marker)
     }
 
     /// The path of the recipe; where several are held together, of the first.
@@ -61,13 +70,25 @@ final class Hold: Sendable {
     var path: String { nodes[0].path }
 
     /// Whether others may hold too.
-    var isShared: Bool { nodes.allSatisfy(\.isShared) }
+    var isShared: Bool { nodes.allSatisfy(shares) }
+
+    /// Whether others may hold where this node is.
+    func shares(_ node: HeldNode) -> Bool { node.isShared && !isUpgraded.load(ordering: .acquiring) }
+
+    /// A shared hold before which nobody is left holds exclusively from now on.
+    func becomeExclusive() {
+        isUpgraded.store(true, ordering: .releasing)
+        HoldRegistry.shared.tellOvertaken(by: self)
+    }
 
     /// Whether nobody else can hold now, as far as this side can know: not ended, and within the hold window.
     var isHeld: Bool { ending.value == nil && client.isHolding }
 
     /// Whether it has neither been given up nor lost.
     var isLive: Bool { ending.value == nil }
+
+    /// Whether it has been given up.
+    var wasReleased: Bool { ending.value == .released }
 
     /// Why it was lost; `nil` while it is held and after a release.
     var loss: HoldLoss? {
@@ -132,11 +153,13 @@ final class Hold: Sendable {
 
     /// Ends it as lost, unless it has ended already.
     func lose(_ loss: HoldLoss) {
-        guard ending.fire(.lost(loss)) else { return }
+        // Overtaken by whom it is just handing over to: that is no loss.
+        let isHandedOver = loss == .nodeRemoved && isBeingReplaced.load(ordering: .acquiring)
+        guard ending.fire(isHandedOver ? .released : .lost(loss)) else { return }
         HoldRegistry.shared.remove(self)
         stopMonitors()
         // The session may live on: without this its nodes would stand in everybody's way.
-        if loss == .windowLapsed || loss == .nodeRemoved && nodes.count > 1 { cleaner.start(remove) }
+        if loss == .windowLapsed || loss == .nodeRemoved && nodes.count > 1 { cleaner.start(removeNodes) }
     }
 
     /// Gives it up and removes the node; one request. Returns when the server has answered, or when the connection is
@@ -158,7 +181,7 @@ final class Hold: Sendable {
 
     /// Gives it up without waiting: for handles that are dropped.
     func abandon() {
-        guard ending.fire(.released) else { return }
+        guard isLast(ownerLeaves: true), ending.fire(.released) else { return }
         HoldRegistry.shared.remove(self)
         stopMonitors()
         cleaner.start(remove)
@@ -168,29 +191,50 @@ final class Hold: Sendable {
         if !isBeingReplaced.load(ordering: .acquiring) { lose(.nodeRemoved) }
     }
 
-    /// Sends operations that put another node in the place of the own one, and ends the hold if they went through.
+    /// Runs something after which another node may stand in the place of the own one; `true` if it does: then the hold
+    /// has been given up.
     ///
-    /// If they certainly did not, it goes on; if the outcome is unknown it is given up, for either node may stand.
-    func replace(with operations: [Operation]) async throws(ZooKeeperError) {
+    /// If it certainly does not, the hold goes on; if the outcome is unknown it is given up, for either node may stand.
+    func replace<Failure: Error>(
+        isUnknown: (Failure) -> Bool, _ body: () async throws(Failure) -> Bool
+    ) async throws(Failure) {
         isBeingReplaced.store(true, ordering: .releasing)
+        let isReplaced: Bool
         do {
-            _ = try await guarded(operations)
+            isReplaced = try await body()
         } catch {
-            isBeingReplaced.store(false, ordering: .releasing)
-            if error.isOutcomeUnknown { abandon() }
-            // The look-out may have kept silent about a removal meanwhile, so it looks again.
-            let node = Task.detached { [self] in await watchOwnNode(path, nil) }
-            monitors.withLock { $0.append(node) }
-            if !isLive { stopMonitors() }
+            if isUnknown(error) { abandon() }
+            lookAgain()
             throw error
         }
+        guard isReplaced else { return lookAgain() }
         guard ending.fire(.released) else { return }
         HoldRegistry.shared.remove(self)
         stopMonitors()
     }
 
+    /// The look-out may have kept silent about a removal.
+    private func lookAgain() {
+        isBeingReplaced.store(false, ordering: .releasing)
+        let node = Task.detached { [self] in await watchOwnNode(path, nil) }
+        monitors.withLock { $0.append(node) }
+        if !isLive { stopMonitors() }
+    }
+
+    /// As a release does: the marker goes in the same transaction.
     @Sendable
     private func remove(_ client: ZooKeeperClient) async throws(ZooKeeperError) {
+        guard let marker else { return try await removeNodes(client) }
+        do {
+            try await client.transaction((nodes.map(\.path) + [marker]).map { .delete($0) })
+        } catch let error where error.code == .noNode {
+            try await client.deleteIfPresent(marker)
+            try await removeNodes(client)
+        }
+    }
+
+    @Sendable
+    private func removeNodes(_ client: ZooKeeperClient) async throws(ZooKeeperError) {
         do {
             switch removal {
             case .byName where nodes.count > 1:
@@ -240,45 +284,32 @@ final class Hold: Sendable {
         return ZooKeeperError(.holdLost, path: path, message: "the hold has ended: \(reason)", underlying: underlying)
     }
 
-    // MARK: - Scope
+    // MARK: - Counting scopes
 
-    private enum Step<R: Sendable>: Sendable {
-        case finished(Result<R, any Error>)
-        case ended(HoldLoss?)
+    private struct Scopes {
+        var nested = 0
+        var isOwnerGone = false
+        var isOver: Bool { isOwnerGone && nested == 0 }
     }
 
-    /// Runs the body, cancels it when the hold is lost, gives the hold up afterwards.
-    func scope<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
-        let result = await withTaskGroup(of: Step<R>.self, returning: Result<R, any Error>.self) { group in
-            group.addTask { [self] in
-                do {
-                    let holds = TaskHolds.current + [self]
-                    return .finished(.success(try await TaskHolds.$current.withValue(holds) { try await body() }))
-                } catch {
-                    return .finished(.failure(error))
-                }
-            }
-            // Ends when the hold does, or cancelled when the body has finished.
-            group.addTask { [self] in .ended(try? await waitForLoss()) }
-            var result: Result<R, any Error>?
-            while let step = await group.next() {
-                switch step {
-                case .finished(let outcome):
-                    result = outcome
-                    group.cancelAll()
-                case .ended(let loss):
-                    if loss != nil { group.cancelAll() }
-                }
-            }
-            guard let result else { preconditionFailure("the body's task ended without a result") }
-            return result
+    /// Counts one more scope on it; `false` if it has ended or is about to.
+    func join() -> Bool {
+        scopes.withLock { scopes in
+            guard isLive, !scopes.isOver else { return false }
+            scopes.nested += 1
+            return true
         }
-        await release()
-        guard loss == nil else {
-            var cause: (any Error)?
-            if case .failure(let error) = result, !(error is CancellationError) { cause = error }
-            throw lostError(underlying: cause)
+    }
+
+    /// A scope has ended: the last one gives the hold up.
+    func leave(isOwner: Bool) async {
+        if isLast(ownerLeaves: isOwner) { await release() }
+    }
+
+    private func isLast(ownerLeaves: Bool) -> Bool {
+        scopes.withLock { scopes in
+            if ownerLeaves { scopes.isOwnerGone = true } else { scopes.nested -= 1 }
+            return scopes.isOver
         }
-        return try result.get()
     }
 }

@@ -18,27 +18,34 @@ final class HoldRegistry: Sendable {
 
     /// Enters a hold that is about to be granted. Whatever it excludes must have gone in the store: that is told now.
     func insert(_ hold: Hold) {
-        let client = ObjectIdentifier(hold.client)
+        holds.withLock { holds in
+            for node in hold.nodes { holds[place(of: node, hold), default: []].append(hold) }
+        }
+        tellOvertaken(by: hold)
+    }
+
+    /// Tells those that this hold excludes that they are lost.
+    func tellOvertaken(by hold: Hold) {
         let overtaken = holds.withLock { holds in
-            var overtaken: [Hold] = []
-            for node in hold.nodes {
-                let place = Place(client: client, path: node.parent)
-                overtaken += holds[place, default: []].filter { old in
-                    old !== hold && !old.nodes.contains { $0.parent == node.parent && $0.isShared && node.isShared }
+            hold.nodes.flatMap { node in
+                holds[place(of: node, hold), default: []].filter { old in
+                    old !== hold
+                        && !(hold.shares(node) && old.nodes.contains { $0.parent == node.parent && old.shares($0) })
                 }
-                holds[place, default: []].append(hold)
             }
-            return overtaken
         }
         for old in overtaken { old.lose(.nodeRemoved) }
     }
 
+    private func place(of node: HeldNode, _ hold: Hold) -> Place {
+        Place(client: ObjectIdentifier(hold.client), path: node.parent)
+    }
+
     /// Takes an ended hold out.
     func remove(_ hold: Hold) {
-        let client = ObjectIdentifier(hold.client)
         holds.withLock { holds in
             for node in hold.nodes {
-                let place = Place(client: client, path: node.parent)
+                let place = place(of: node, hold)
                 holds[place]?.removeAll { $0 === hold }
                 if holds[place]?.isEmpty == true { holds[place] = nil }
             }
@@ -60,5 +67,12 @@ enum TaskHolds {
     /// The paths of the nodes held below this path.
     static func paths(under path: String) -> Set<String> {
         Set(current.lazy.filter(\.isLive).flatMap(\.nodes).filter { $0.parent == path }.map(\.path))
+    }
+
+    /// What the scopes around the task hold exclusively, of this client at this path.
+    static func exclusive(under path: String, of client: ZooKeeperClient) -> Hold? {
+        current.last {
+            $0.isLive && $0.client === client && $0.parent == path && $0.nodes.count == 1 && !$0.isShared
+        }
     }
 }

@@ -8,7 +8,7 @@ extension MasterElection {
     /// in token or identity. Survives lost connections; ends by throwing when the session is over.
     ///
     /// - Cost: three requests for each change; only the leader's node is watched, or the parent while there is none.
-    public var leaders: Leaders { Leaders(contenders: contenders) }
+    public var leaders: Leaders { Leaders(contenders: contenders, comers: comers) }
 
     /// The sequence behind ``MasterElection/leaders``.
     public struct Leaders: AsyncSequence, Sendable {
@@ -18,17 +18,22 @@ extension MasterElection {
         public typealias Failure = ZooKeeperError
 
         let contenders: Contenders
+        let comers: FirstComers?
 
         /// Starts to follow.
-        public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(contenders: contenders) }
+        public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(contenders: contenders, comers: comers) }
 
         /// One follower.
         public struct AsyncIterator: AsyncIteratorProtocol {
             private let contenders: Contenders
+            private let comers: FirstComers?
             private var change: Watch?
             private var last: Contender??
 
-            init(contenders: Contenders) { self.contenders = contenders }
+            init(contenders: Contenders, comers: FirstComers?) {
+                self.contenders = contenders
+                self.comers = comers
+            }
 
             /// The next leader; `nil` once the task was cancelled.
             public mutating func next() async throws(ZooKeeperError) -> Contender?? {
@@ -63,6 +68,7 @@ extension MasterElection {
             /// Reads the first candidate and arms the watch that tells when there may be another.
             private mutating func look() async throws(ZooKeeperError) -> Contender? {
                 let client = contenders.client
+                if let comers { return try await look(at: comers) }
                 while true {
                     let names: [String]
                     do {
@@ -83,17 +89,32 @@ extension MasterElection {
                             continue
                         }
                     }
-                    let path = contenders.node(first.text)
-                    do {
-                        let (node, watch) = try await client.watchData(at: path)
-                        change = watch
-                        return Contender(
-                            identity: String(decoding: node.bytes, as: UTF8.self), position: 0, isShared: false,
-                            isHolder: true, sinceMilliseconds: node.stat.ctime, session: node.stat.ephemeralOwner,
-                            token: FencingToken(node.stat.czxid), path: path)
-                    } catch let error where error.code == .noNode {
-                        continue
-                    }
+                    if let leader = try await look(atLeader: contenders.node(first.text)) { return leader }
+                }
+            }
+
+            /// In the simple form: the one node, or that there is none.
+            private mutating func look(at comers: FirstComers) async throws(ZooKeeperError) -> Contender? {
+                while true {
+                    if let leader = try await look(atLeader: comers.lockPath) { return leader }
+                    let (stat, created) = try await comers.client.watchExists(comers.lockPath)
+                    guard stat == nil else { continue }
+                    change = created
+                    return nil
+                }
+            }
+
+            /// Reads a leader's node and arms a watch on it; `nil` if it has gone.
+            private mutating func look(atLeader path: String) async throws(ZooKeeperError) -> Contender? {
+                do {
+                    let (node, watch) = try await contenders.client.watchData(at: path)
+                    change = watch
+                    return Contender(
+                        identity: String(decoding: node.bytes, as: UTF8.self), position: 0, isShared: false,
+                        isHolder: true, sinceMilliseconds: node.stat.ctime, session: node.stat.ephemeralOwner,
+                        token: FencingToken(node.stat.czxid), path: path)
+                } catch let error where error.code == .noNode {
+                    return nil
                 }
             }
         }

@@ -48,6 +48,44 @@ public final class LeadershipTerm: Sendable {
         _ = try await hold.guarded([.setData(hold.path, Array(identity.utf8), version: nil)])
     }
 
+    /// What proves the term to other processes; see ``Sequencer``.
+    public var sequencer: Sequencer { hold.sequencers[0] }
+
+    /// Hands leadership to one of the candidates, past those who wait before it; the place of this one is taken in one
+    /// transaction, so that nobody else leads in between.
+    ///
+    /// The candidate must be one of this library's. Stop whatever only the leader may do before; if nobody takes over,
+    /// this is still the leader. The new term is greater than this one, and later ones are greater than it.
+    ///
+    /// - Parameters:
+    ///   - candidate: one of ``MasterElection/candidates(limit:)``.
+    ///   - timeout: how long the candidate may take.
+    /// - Returns: whether it has taken over; then this term has ended as if by ``resign()``. `false` if the candidate
+    ///   has gone or has not answered in time.
+    /// - Throws: `badArguments` for a candidate of another election or of another library's making; `holdLost` if the
+    ///   term had ended; `cancelled`, after which it may still take over.
+    /// - Cost: 4 requests here, 2 for the candidate; until those who wait now have gone, 2 more for each new term.
+    public func handOver(
+        to candidate: Contender, within timeout: Duration = .seconds(5)
+    ) async throws(ZooKeeperError) -> Bool {
+        guard
+            hold.isLive,
+            let machine = HandOverMachine(
+                path: hold.parent, own: hold.path, candidate: candidate.path, patience: timeout),
+            NodePath(candidate.path).parent == NodePath(hold.parent)
+        else {
+            if !hold.isLive { throw hold.lostError() }
+            throw ZooKeeperError(
+                .badArguments, path: candidate.path, message: "this candidate cannot be handed over to")
+        }
+        let hold = hold
+        try await hold.replace(isUnknown: { _ in false }) { () async throws(ZooKeeperError) -> Bool in
+            try await StepRunner.run(
+                machine, client: hold.client, cleaner: hold.cleaner, path: hold.parent, acl: .open) == .taken
+        }
+        return hold.wasReleased
+    }
+
     /// Gives leadership up: the next candidate follows within a round trip. Does nothing if the term has ended.
     ///
     /// - Cost: one request.

@@ -10,6 +10,8 @@ public import ConclaveCore
 ///
 /// - **Guarantee**: S10: as a lock, with *term* for *token*. The body is cancelled when the term ends early.
 /// - **Layout**: `<path>/_c_<uuid>-latch-<number>`, ephemeral, the identity as data: that of Curator's `LeaderLatch`.
+///   First come: `<path>/lock`, as ``DistributedLock`` in that order: whoever creates the node leads, the others watch
+///   it go.
 /// - **Cancellation and deadline** end the candidacy at once; the node is removed in the background.
 /// - **Session loss**: candidates throw `sessionExpired`, a leader's term is lost. A lost connection alone ends
 ///   neither.
@@ -25,16 +27,24 @@ public struct MasterElection: Sendable {
     }
 
     let contenders: Contenders
+    /// Those who compete in the simple form.
+    let comers: FirstComers?
 
     /// An election at a path, which is made when it is first needed.
     ///
     /// - Parameters:
     ///   - client: the session that stands as a candidate.
     ///   - path: the node below which candidates queue; for nothing else.
+    ///   - order: who is elected next; all candidates of one path must use the same order.
     ///   - identity: what others see of this candidate, such as a host name and port.
     ///   - acl: the access control list of the nodes that this election creates.
-    public init(_ client: ZooKeeperClient, at path: String, identity: String = "", acl: [ACL] = .open) {
+    public init(
+        _ client: ZooKeeperClient, at path: String, order: DistributedLock.Order = .fair, identity: String = "",
+        acl: [ACL] = .open
+    ) {
         contenders = Contenders(client, at: path, identity: identity, acl: acl)
+        comers =
+            order == .firstCome ? FirstComers(client, at: path, identity: identity, acl: acl) : nil
     }
 
     // MARK: - Scoped
@@ -46,7 +56,7 @@ public struct MasterElection: Sendable {
     ///
     /// - Parameter timeout: how long to wait for the election at most; `nil` waits for ever, zero only tries.
     /// - Throws: what the body throws; `holdLost` if the term ended first, with the body's error as its cause; else as
-    ///   ``DistributedLock/withLock(timeout:_:)``.
+    ///   ``DistributedLock/withLock(timeout:onPosition:_:)``.
     public func whileLeader<R: Sendable>(
         timeout: Duration? = nil, _ body: @escaping @Sendable (LeadershipTerm) async throws -> R
     ) async throws -> R {
@@ -75,35 +85,52 @@ public struct MasterElection: Sendable {
 
     /// Waits to be elected.
     ///
-    /// - Parameter timeout: how long to wait at most; `nil` waits for ever, zero only tries.
-    public func campaign(timeout: Duration? = nil) async throws(ZooKeeperError) -> LeadershipTerm {
-        let patience: AttemptPatience = if let timeout, timeout <= .zero { .once } else { .wait }
-        guard
-            let hold = try await contenders.acquire(
-                .latch, patience: patience, deadline: patience == .once ? .never : .init(after: timeout))
-        else { throw ZooKeeperError(.deadlineExceeded, path: contenders.path) }
+    /// - Parameters:
+    ///   - timeout: how long to wait at most; `nil` waits for ever, zero only tries.
+    ///   - onPosition: is told the place among the candidates, see ``DistributedLock/acquire(timeout:onPosition:)``.
+    public func campaign(
+        timeout: Duration? = nil, onPosition: (@Sendable (QueuePosition) -> Void)? = nil
+    ) async throws(ZooKeeperError) -> LeadershipTerm {
+        let isTry = timeout.map { $0 <= .zero } ?? false
+        let hold = try await hold(
+            patience: isTry ? .once : .wait, deadline: isTry ? .never : .init(after: timeout),
+            report: onPosition.map { PositionReport($0) })
+        guard let hold else { throw ZooKeeperError(.deadlineExceeded, path: contenders.path) }
         return LeadershipTerm(hold)
     }
 
     /// Takes leadership if there is no candidate; else returns `nil` and leaves nothing behind.
     public func tryCampaign() async throws(ZooKeeperError) -> LeadershipTerm? {
-        try await contenders.acquire(.latch, patience: .once, deadline: .never).map(LeadershipTerm.init)
+        try await hold(patience: .once, deadline: .never).map(LeadershipTerm.init)
+    }
+
+    private func hold(
+        patience: AttemptPatience, deadline: Deadline, report: PositionReport? = nil
+    ) async throws(ZooKeeperError) -> Hold? {
+        if let comers { return try await comers.acquire(patience: patience, deadline: deadline) }
+        return try await contenders.acquire(.latch, patience: patience, deadline: deadline, report: report)
     }
 
     // MARK: - Looking on
 
-    /// The candidates in the order in which they will lead; the first leads.
+    /// The candidates in the order in which they will lead; the first leads. First come, only the leader is known.
     public func candidates(
         limit: Int = Contenders.defaultListLimit
     ) async throws(ZooKeeperError) -> [Contender] {
-        try await contenders.list(limit: limit)
+        guard comers != nil else { return try await contenders.list(limit: limit) }
+        guard limit > 0, let leader = try await leader() else { return [] }
+        return [leader]
     }
 
-    /// The leader; `nil` if there is no candidate. Cost: two requests.
+    /// The leader; `nil` if there is no candidate. Cost: two requests; first come, one.
     public func leader() async throws(ZooKeeperError) -> Contender? {
-        try await contenders.list(limit: 1).first
+        if let comers { return try await comers.holder() }
+        return try await contenders.list(limit: 1).first
     }
 
     /// Returns when every node given up so far has been removed, or the session is over.
-    package func waitUntilClean() async { await contenders.cleaner.waitUntilIdle() }
+    package func waitUntilClean() async {
+        await contenders.cleaner.waitUntilIdle()
+        await comers?.cleaner.waitUntilIdle()
+    }
 }

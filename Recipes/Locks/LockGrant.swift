@@ -16,10 +16,17 @@ public final class LockGrant: Sendable {
     }
 
     let hold: Hold
+    /// Whether a scope around the one that it was given to holds, and gives up.
+    private let isNested: Bool
 
-    init(_ hold: Hold) { self.hold = hold }
+    init(_ hold: Hold, isNested: Bool) {
+        self.hold = hold
+        self.isNested = isNested
+    }
 
-    deinit { hold.abandon() }
+    convenience init(_ hold: Hold) { self.init(hold, isNested: false) }
+
+    deinit { if !isNested { hold.abandon() } }
 
     /// The number to send along with every effect on a resource that checks it; see ``FencingToken`` and
     /// ``FenceGuard``.
@@ -58,6 +65,22 @@ public final class LockGrant: Sendable {
     /// (S9).
     public func lost() async throws(CancellationError) -> HoldLoss? { try await hold.waitForLoss() }
 
+    /// Waits until somebody asks the holder to give it up (``Contenders/requestRevocation(of:)``, Curator's `Revoker`):
+    /// returns `true` then, `false` if the hold ends first. Throws if the waiting task is cancelled.
+    ///
+    /// A request is only that: the hold goes on until it is released. Asked before the call counts too.
+    ///
+    /// - Cost: one request, and one after each change of the node.
+    public func revocationRequested() async throws(CancellationError) -> Bool {
+        try await hold.waitForRevocation()
+    }
+
+    /// What proves the hold to other processes; of several nodes, the first. See ``Sequencer``.
+    public var sequencer: Sequencer { sequencers[0] }
+
+    /// One for each of ``paths``.
+    public var sequencers: [Sequencer] { hold.sequencers }
+
     /// Sends operations that take effect, all or none, only if the lock is still held when they do (S3).
     ///
     /// Exact under every pause, partition and clock, because the store itself checks the contender's node in the same
@@ -77,6 +100,10 @@ public final class LockGrant: Sendable {
     /// Returns when the node is gone. If the connection is lost first or the task is cancelled, the removal goes on in
     /// the background until it is done or the session is over; the grant counts as released at once in every case.
     ///
+    /// In a scope inside of another on the same reentrant lock it does nothing: the outermost scope gives up.
+    ///
     /// - Cost: one request.
-    public func release() async { await hold.release() }
+    public func release() async {
+        if !isNested { await hold.release() }
+    }
 }

@@ -64,7 +64,7 @@ public struct MultiLock: Sendable {
         cleaner = Cleaner(client)
     }
 
-    /// Waits for all the locks, runs the body, gives them up; see ``DistributedLock/withLock(timeout:_:)``.
+    /// Waits for all the locks, runs the body, gives them up; see ``DistributedLock/withLock(timeout:onPosition:_:)``.
     public func withLock<R: Sendable>(
         timeout: Duration? = nil, _ body: @escaping @Sendable (LockGrant) async throws -> R
     ) async throws -> R {
@@ -84,7 +84,7 @@ public struct MultiLock: Sendable {
     ///
     /// - Parameter timeout: how long to wait at most; `nil` waits for ever, zero only tries.
     /// - Throws: `badArguments` for no locks, too many, or the same path twice; else as
-    ///   ``DistributedLock/acquire(timeout:)``.
+    ///   ``DistributedLock/acquire(timeout:onPosition:)``.
     public func acquire(timeout: Duration? = nil) async throws(ZooKeeperError) -> LockGrant {
         let isTry = timeout.map { $0 <= .zero } ?? false
         let hold = try await hold(patience: isTry ? .once : .wait, deadline: isTry ? .never : .init(after: timeout))

@@ -30,7 +30,8 @@ public struct ReadWriteLock: Sendable {
 
     // MARK: - Scoped
 
-    /// Waits until it may read, runs the body, gives the lock up; see ``DistributedLock/withLock(timeout:_:)``.
+    /// Waits until it may read, runs the body, gives the lock up; see
+    /// ``DistributedLock/withLock(timeout:onPosition:_:)``.
     public func withReadLock<R: Sendable>(
         timeout: Duration? = nil, _ body: @escaping @Sendable (LockGrant) async throws -> R
     ) async throws -> R {
@@ -38,11 +39,21 @@ public struct ReadWriteLock: Sendable {
         return try await grant.hold.scope { try await body(grant) }
     }
 
-    /// Waits until it may write, runs the body, gives the lock up; see ``DistributedLock/withLock(timeout:_:)``.
+    /// Waits until it may write, runs the body, gives the lock up; see
+    /// ``DistributedLock/withLock(timeout:onPosition:_:)``.
     public func withWriteLock<R: Sendable>(
         timeout: Duration? = nil, _ body: @escaping @Sendable (LockGrant) async throws -> R
     ) async throws -> R {
         let grant = try await acquireWrite(timeout: timeout)
+        return try await grant.hold.scope { try await body(grant) }
+    }
+
+    /// Waits until it may read, with the right to become the writer, and runs the body; see
+    /// ``acquireUpgradableRead(timeout:)``.
+    public func withUpgradableReadLock<R: Sendable>(
+        timeout: Duration? = nil, _ body: @escaping @Sendable (LockGrant) async throws -> R
+    ) async throws -> R {
+        let grant = try await acquireUpgradableRead(timeout: timeout)
         return try await grant.hold.scope { try await body(grant) }
     }
 
@@ -72,7 +83,38 @@ public struct ReadWriteLock: Sendable {
         try await contenders.acquire(.write, patience: .once, deadline: .never).map(LockGrant.init)
     }
 
-    /// Turns a hold for writing into one for reading without letting a writer in between.
+    // MARK: - Changing the mode
+
+    /// Waits until no writer is before it, and holds for reading with the right to become the writer.
+    ///
+    /// It stands in the queue as a writer that may read already: it reads together with the readers before it, those
+    /// that come later wait until it has decided. So nothing can come between its reading and its writing, and two of
+    /// them do not wait for each other. It decides by ``upgrade(_:timeout:)``, by ``downgrade(_:)``, which lets the
+    /// readers behind it in, or by releasing. In ``contenders(limit:)`` it does not count as a holder while readers are
+    /// before it.
+    ///
+    /// - Parameter timeout: how long to wait at most; `nil` waits for ever, zero only tries.
+    public func acquireUpgradableRead(timeout: Duration? = nil) async throws(ZooKeeperError) -> LockGrant {
+        try await acquire(.write, isShared: true, timeout: timeout)
+    }
+
+    /// Waits until the readers before an upgradable one have gone; then its grant holds for writing, with the same
+    /// token.
+    ///
+    /// Until then, and if it throws for another reason than `holdLost`, it goes on to hold for reading.
+    ///
+    /// - Parameter timeout: how long to wait at most; `nil` waits for ever, zero only tries.
+    /// - Throws: `deadlineExceeded`, `cancelled`, `selfDeadlock` if the task tree itself reads before it, `holdLost`;
+    ///   `badArguments` for a grant that is not upgradable.
+    /// - Cost: one request if nobody reads; two watches and a listing for each reader that is waited for.
+    public func upgrade(_ grant: LockGrant, timeout: Duration? = nil) async throws(ZooKeeperError) {
+        let isTry = timeout.map { $0 <= .zero } ?? false
+        let isDone = try await contenders.upgrade(
+            grant, patience: isTry ? .once : .wait, deadline: isTry ? .never : .init(after: timeout))
+        guard isDone else { throw ZooKeeperError(.deadlineExceeded, path: contenders.path) }
+    }
+
+    /// Turns a hold for writing, or an upgradable one, into one for reading without letting a writer in between.
     ///
     /// One transaction replaces the writer's node by a reader's at the same place in the queue, so readers behind it
     /// get in and no writer overtakes (the defect of CURATOR-621). The token stays the writer's, so that it remains
@@ -93,14 +135,23 @@ public struct ReadWriteLock: Sendable {
         try await contenders.list(limit: limit)
     }
 
+    /// Asks a holder to give up; see ``Contenders/requestRevocation(of:)``.
+    @discardableResult
+    public func requestRevocation(of contender: Contender) async throws(ZooKeeperError) -> Bool {
+        try await contenders.requestRevocation(of: contender)
+    }
+
     /// Returns when every node given up so far has been removed, or the session is over.
     package func waitUntilClean() async { await contenders.cleaner.waitUntilIdle() }
 
-    private func acquire(_ kind: ContenderKind, timeout: Duration?) async throws(ZooKeeperError) -> LockGrant {
+    private func acquire(
+        _ kind: ContenderKind, isShared: Bool? = nil, timeout: Duration?
+    ) async throws(ZooKeeperError) -> LockGrant {
         let patience: AttemptPatience = if let timeout, timeout <= .zero { .once } else { .wait }
         guard
             let hold = try await contenders.acquire(
-                kind, patience: patience, deadline: patience == .once ? .never : .init(after: timeout))
+                kind, isShared: isShared, patience: patience,
+                deadline: patience == .once ? .never : .init(after: timeout))
         else { throw ZooKeeperError(.deadlineExceeded, path: contenders.path) }
         return LockGrant(hold)
     }

@@ -73,7 +73,7 @@ public struct Semaphore: Sendable {
     /// - Parameters:
     ///   - permits: how many leases, all or none.
     ///   - timeout: how long to wait at most; `nil` waits for ever, zero only tries.
-    /// - Throws: as ``DistributedLock/withLock(timeout:_:)``.
+    /// - Throws: as ``DistributedLock/withLock(timeout:onPosition:_:)``.
     public func withLease<R: Sendable>(
         permits: Int = 1, timeout: Duration? = nil, _ body: @escaping @Sendable (LockGrant) async throws -> R
     ) async throws -> R {
@@ -99,7 +99,7 @@ public struct Semaphore: Sendable {
     ///   - permits: how many, all or none.
     ///   - timeout: how long to wait at most; `nil` waits for ever, zero only tries.
     /// - Throws: `badArguments` for more permits than a fixed limit, or fewer than one; else as
-    ///   ``DistributedLock/acquire(timeout:)``.
+    ///   ``DistributedLock/acquire(timeout:onPosition:)``.
     public func acquire(permits: Int = 1, timeout: Duration? = nil) async throws(ZooKeeperError) -> LockGrant {
         let isTry = timeout.map { $0 <= .zero } ?? false
         let hold = try await hold(
@@ -158,6 +158,12 @@ public struct Semaphore: Sendable {
         let waiters = try await Contenders(client, at: plan.locks).list(limit: limit)
         return holders.map { $0.asLease(holds: true, position: $0.position) }
             + waiters.map { $0.asLease(holds: false, position: holders.count + $0.position) }
+    }
+
+    /// Asks a holder to give its leases back; see ``Contenders/requestRevocation(of:)``.
+    @discardableResult
+    public func requestRevocation(of contender: Contender) async throws(ZooKeeperError) -> Bool {
+        try await Revocation.request(contender.path, with: client)
     }
 
     /// Returns when every node given up so far has been removed, or the session is over.

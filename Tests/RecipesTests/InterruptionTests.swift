@@ -13,18 +13,35 @@ struct AnyRecipe: Sendable, CustomTestStringConvertible {
     let waitUntilClean: @Sendable () async -> Void
 
     enum Kind: String, CaseIterable, Sendable, CustomTestStringConvertible {
-        case fair, firstCome, read, write, election, withDeadline, semaphore, sharedLimit, multiLock
+        case fair, firstCome, read, write, election, withDeadline, delayed, semaphore, sharedLimit, multiLock
+        case simpleElection, upgradable
         var testDescription: String { rawValue }
     }
 
     init(_ kind: Kind, _ client: ZooKeeperClient, at path: String) {
         testDescription = kind.rawValue
         switch kind {
-        case .fair, .firstCome, .withDeadline:
-            let lock = DistributedLock(client, at: path, order: kind == .firstCome ? .firstCome : .fair)
+        case .fair, .firstCome, .withDeadline, .delayed:
+            let lock = DistributedLock(
+                client, at: path, order: kind == .firstCome ? .firstCome : .fair,
+                lockDelay: kind == .delayed ? .zero : nil)
             let timeout: Duration? = kind == .withDeadline ? .seconds(600) : nil
             acquire = { () async throws(ZooKeeperError) in try await lock.acquire(timeout: timeout) }
             tryAcquire = { () async throws(ZooKeeperError) in try await lock.tryAcquire() }
+            contenders = { () async throws(ZooKeeperError) in
+                let children = try? await client.children(of: path)
+                #expect(HoldMarker.orphans(among: children?.names ?? []).isEmpty)
+                return try await lock.contenders()
+            }
+            waitUntilClean = { await lock.waitUntilClean() }
+        case .upgradable:
+            let lock = ReadWriteLock(client, at: path)
+            acquire = { () async throws(ZooKeeperError) in
+                let grant = try await lock.acquireUpgradableRead()
+                try await lock.upgrade(grant)
+                return grant
+            }
+            tryAcquire = { () async throws(ZooKeeperError) in try await lock.tryAcquireWrite() }
             contenders = { () async throws(ZooKeeperError) in try await lock.contenders() }
             waitUntilClean = { await lock.waitUntilClean() }
         case .read, .write:
@@ -57,8 +74,9 @@ struct AnyRecipe: Sendable, CustomTestStringConvertible {
                 return first.map(\.token) == second.map(\.token) ? first : first + second
             }
             waitUntilClean = { await lock.waitUntilClean() }
-        case .election:
-            let election = MasterElection(client, at: path)
+        case .election, .simpleElection:
+            let order: DistributedLock.Order = kind == .election ? .fair : .firstCome
+            let election = MasterElection(client, at: path, order: order)
             acquire = { () async throws(ZooKeeperError) in try await election.campaign() }
             tryAcquire = { () async throws(ZooKeeperError) in try await election.tryCampaign() }
             contenders = { () async throws(ZooKeeperError) in try await election.candidates() }

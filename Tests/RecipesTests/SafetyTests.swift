@@ -33,6 +33,23 @@ struct SafetyTests {
         }
     }
 
+    @Test("S1, S6, S7, S9 when holders offer their places to others: one holds, nothing is left, under every fault")
+    func handingOver() {
+        var takeOvers = 0
+        for seed in 0..<150 as Range<UInt64> {
+            var world = ToyWorld(seed: seed, clients: 5, sharing: false, handingOver: true)
+            world.start()
+            for _ in 0..<400 { world.step(faults: true) }
+            world.drain()
+            world.checkHistory()
+            #expect(world.violations.isEmpty, "seed \(seed)")
+            #expect(world.isQuiet, "seed \(seed)")
+            #expect(world.store.names.isEmpty, "seed \(seed)")
+            takeOvers += world.takeOvers
+        }
+        #expect(takeOvers > 20, "the simulation must reach what it checks")
+    }
+
     @Test("S7: when all attempts have ended nothing is left, however they ended")
     func noLitter() {
         for seed in 0..<120 as Range<UInt64> {

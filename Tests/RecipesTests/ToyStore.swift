@@ -34,6 +34,14 @@ struct ToyStore {
         return (name, Zxid(rawValue: zxid))
     }
 
+    /// Creates a node of exactly this name.
+    mutating func create(named name: String, owner: SessionID) -> Zxid {
+        zxid += 1
+        names.append(name)
+        nodes[name] = Node(czxid: Zxid(rawValue: zxid), owner: owner)
+        return Zxid(rawValue: zxid)
+    }
+
     mutating func delete(_ name: String) {
         zxid += 1
         nodes[name] = nil
@@ -78,9 +86,13 @@ struct ToyWorld {
     var exclusiveGrants: [(listed: Zxid, token: Zxid)] = []
     var wakeUps = 0
     var violations: [String] = []
+    /// Whether those that hold offer their place to others now and then.
+    let isHandingOver: Bool
+    var takeOvers = 0
 
-    init(seed: UInt64, clients count: Int, sharing: Bool) {
+    init(seed: UInt64, clients count: Int, sharing: Bool, handingOver: Bool = false) {
         random = SeededRandom(seed: seed)
+        isHandingOver = handingOver
         clients = []
         for number in 0..<count {
             let session = SessionID(rawValue: Int64(number + 1))
@@ -101,6 +113,7 @@ struct ToyWorld {
     mutating func step(faults: Bool) {
         let index = Int.random(in: clients.indices, using: &random)
         let dice = Int.random(in: 0..<100, using: &random)
+        if isHandingOver, Int.random(in: 0..<20, using: &random) == 0 { offer(index) }
         switch dice {
         case 0..<45: serve(index, faults: faults)
         case 45..<85: deliver(index)
@@ -155,9 +168,13 @@ struct ToyWorld {
                 }
                 clients[index].pending = nil
                 clients[index].behind = nil
+                // Whoever has made an offer takes it back.
+                if isHandingOver, !clients[index].isExpired {
+                    clients[index].cleanups.append(.sweep(clients[index].machine.attempt))
+                }
             case .remove, .sweep:
                 if !clients[index].isExpired { clients[index].cleanups.append(action) }
-            case .makeParents, .create, .find, .examine, .list, .wait, .awaitConnection:
+            case .makeParents, .create, .find, .examine, .list, .wait, .awaitConnection, .takeOver:
                 clients[index].pending = action
                 clients[index].behind = nil
             }
@@ -181,7 +198,7 @@ struct ToyWorld {
             store.makeParent()
             return .parentsMade
         case .create(let attempt):
-            let kind = clients[index].isShared ? "__READ__" : "lock-"
+            let kind = clients[index].isShared ? "__READ__" : isHandingOver ? "latch-" : "lock-"
             guard let made = store.create(prefix: "_c_\(attempt.text)-\(kind)", owner: clients[index].session) else {
                 return .failed(.noNode)
             }
@@ -198,9 +215,38 @@ struct ToyWorld {
             clients[index].behind = behind
             clients[index].own = own
             return nil
+        case .takeOver(let own, let first, let attempt):
+            return takeOver(own, from: first, attempt, index)
         case .awaitConnection, .remove, .sweep, .grant, .end:
             return nil
         }
+    }
+
+    /// A holder offers its place to one of the others, and wakes that one.
+    private mutating func offer(_ index: Int) {
+        guard case .held(let node) = clients[index].machine.state, store.nodes[node.name.text] != nil,
+            let name = store.names.randomElement(using: &random), name != node.name.text,
+            let offer = HandOver.offerName(from: node.name.text, to: name), store.nodes[offer] == nil
+        else { return }
+        _ = store.create(named: offer, owner: clients[index].session)
+        for other in clients.indices where clients[other].own == name {
+            clients[other].inbox.append(.predecessorGone)
+        }
+    }
+
+    private mutating func takeOver(
+        _ own: String, from first: String, _ attempt: AttemptID, _ index: Int
+    ) -> ContenderMachine.Event {
+        guard let offer = HandOver.offerName(from: first, to: own), let firstName = ContenderName(first),
+            store.nodes[offer] != nil, store.nodes[first] != nil, store.nodes[own] != nil
+        else { return .failed(.noNode) }
+        clients[index].own = nil
+        clients[index].behind = nil
+        for name in [offer, first, own] { remove(name) }
+        let name = HandOver.successor(of: firstName, attempt: attempt)
+        takeOvers += 1
+        return .created(
+            name: name, czxid: store.create(named: name, owner: clients[index].session), owner: clients[index].session)
     }
 
     private mutating func deliver(_ index: Int) {
@@ -267,7 +313,8 @@ struct ToyWorld {
     mutating func checkHistory() {
         // S2: in the store's order tokens of exclusive grants grow.
         let tokens = exclusiveGrants.sorted { $0.listed < $1.listed }.map(\.token)
-        if zip(tokens, tokens.dropFirst()).contains(where: { $0 >= $1 }) {
+        // After a hand-over that is the affair of ``TermMachine``.
+        if !isHandingOver, zip(tokens, tokens.dropFirst()).contains(where: { $0 >= $1 }) {
             violations.append("S2: tokens \(tokens) do not grow")
         }
         // S9: an attempt ends once, and is lost only if it was granted.

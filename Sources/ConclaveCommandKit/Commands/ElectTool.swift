@@ -57,7 +57,8 @@ package enum ElectTool: ToolCommand {
         _ path: String, _ client: ZooKeeperClient, _ arguments: Arguments, _ context: ToolContext, _ limit: Duration?
     ) async throws -> LeadershipTerm {
         let election = MasterElection(client, at: path, identity: LockTool.identity(arguments))
-        let line = WaitingLine(console: context.console, path: path, isQuiet: arguments.has(LockTool.quiet))
+        let line = WaitingLine(
+            console: context.console, path: path, session: client.sessionID, isQuiet: arguments.has(LockTool.quiet))
         do {
             return try await line.during({ try await election.campaign(timeout: limit) }) {
                 try await election.candidates()

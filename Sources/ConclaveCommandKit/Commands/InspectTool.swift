@@ -9,9 +9,9 @@ package enum InspectTool: ToolCommand {
     static let limit = OptionSpecification("--limit", value: "NUMBER", help: "show at most so many, 1000")
 
     package static let specification = CommandSpecification(
-        "inspect", summary: "show who holds a lock or leads, and who waits", usage: "PATH [OPTIONS]",
+        "inspect", summary: "show who holds a lock or a lease, or leads, and who waits", usage: "PATH [OPTIONS]",
         details: """
-            Works for the locks and elections of this project, of Curator and of kazoo. Times are those of the server that \
+            Works for the locks, semaphores and elections of this project, of Curator and of kazoo. Times are those of the server that \
             created the nodes, compared with this machine's clock.
             """,
         options: [json, limit] + ConnectionOptions.all, arguments: 1...1, statuses: ConnectionOptions.statuses)
@@ -21,7 +21,10 @@ package enum InspectTool: ToolCommand {
         let limit = try arguments.integer(limit, in: 1...1_000_000) ?? Contenders.defaultListLimit
         let queue = try await ConnectionOptions.withClient(arguments, context) { client in
             let queue = try await Contenders(client, at: path).list(limit: limit)
-            return try await queue.isEmpty ? DistributedLock(client, at: path, order: .firstCome).contenders() : queue
+            guard queue.isEmpty else { return queue }
+            let leases = try await Semaphore(client, at: path, limit: 1).contenders(limit: limit)
+            guard leases.isEmpty else { return leases }
+            return try await DistributedLock(client, at: path, order: .firstCome).contenders()
         }
         let now = SystemClock.wallTime().milliseconds
         if arguments.has(json) {

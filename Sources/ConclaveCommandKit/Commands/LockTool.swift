@@ -15,6 +15,11 @@ package enum LockTool: ToolCommand {
         "--identity", value: "TEXT", help: "what others see of us; else the host's name and the process id")
     static let grace = OptionSpecification(
         "--grace", value: "TIME", help: "after a loss, how long COMMAND gets between SIGTERM and SIGKILL, 5s")
+    static let lockDelay = OptionSpecification(
+        "--lock-delay", value: "TIME",
+        help: "if we lose the lock without giving it up, let the next one wait so long, at most an hour")
+    static let revocable = OptionSpecification(
+        "--revocable", help: "stop COMMAND, as after a loss, when somebody asks for the lock ('conclave revoke')")
     static let quiet = OptionSpecification("--quiet", short: "-q", help: "do not show for whom we wait")
 
     package static let specification = CommandSpecification(
@@ -33,11 +38,13 @@ package enum LockTool: ToolCommand {
               0 3 * * *  conclave lock /jobs/nightly --try -- ./nightly.sh
             """,
         form: .runsCommand,
-        options: [timeout, try_, shared, exclusive, identity, grace, quiet] + ConnectionOptions.all, arguments: 1...1,
+        options: [timeout, try_, shared, exclusive, lockDelay, revocable, identity, grace, quiet]
+            + ConnectionOptions.all, arguments: 1...1,
         statuses: ConnectionOptions.statuses + statuses)
 
     static let statuses: [(status: Int32, meaning: String)] = [
         (ExitCode.notAcquired, "not acquired in time"), (ExitCode.holdLost, "lost while COMMAND ran; it was stopped"),
+        (ExitCode.revoked, "somebody asked for it, and COMMAND was stopped"),
         (ExitCode.notExecutable, "COMMAND cannot be run"), (ExitCode.commandNotFound, "COMMAND was not found"),
     ]
 
@@ -45,22 +52,35 @@ package enum LockTool: ToolCommand {
         if arguments.has(shared), arguments.has(exclusive) {
             throw UsageError("--shared and --exclusive exclude each other")
         }
+        if arguments.has(lockDelay), arguments.has(shared) || arguments.has(exclusive) {
+            throw UsageError("--lock-delay is for plain locks, without --shared and --exclusive")
+        }
         let limit = try waitLimit(arguments)
         let grace = try arguments.duration(grace) ?? .seconds(5)
         let path = arguments.positional[0]
         return try await ConnectionOptions.withClient(arguments, context) { client in
             let grant = try await acquire(path, client, arguments, context, limit)
             let command = HeldCommand(words: arguments.command ?? [], path: path, token: grant.token, grace: grace)
-            do {
-                let result = try await command.run(context) { () async throws(CancellationError) in
-                    try await grant.lost()
-                }
-                await grant.release()
-                return status(of: result)
-            } catch {
-                await grant.release()
-                throw error
-            }
+            return try await run(command, while: grant, isRevocable: arguments.has(revocable), context)
+        }
+    }
+
+    /// Runs the command, gives up what is held and tells the exit status.
+    static func run(
+        _ command: HeldCommand, while grant: LockGrant, isRevocable: Bool, _ context: ToolContext
+    ) async throws -> Int32 {
+        var revoked: (@Sendable () async throws(CancellationError) -> Bool)?
+        if isRevocable {
+            revoked = { () async throws(CancellationError) in try await grant.revocationRequested() }
+        }
+        do {
+            let result = try await command.run(
+                context, lost: { () async throws(CancellationError) in try await grant.lost() }, revoked: revoked)
+            await grant.release()
+            return status(of: result)
+        } catch {
+            await grant.release()
+            throw error
         }
     }
 
@@ -78,13 +98,16 @@ package enum LockTool: ToolCommand {
         switch result {
         case .ended(let status): status
         case .lost: ExitCode.holdLost
+        case .revoked: ExitCode.revoked
         }
     }
 
     private static func acquire(
         _ path: String, _ client: ZooKeeperClient, _ arguments: Arguments, _ context: ToolContext, _ limit: Duration?
     ) async throws -> LockGrant {
-        let line = WaitingLine(console: context.console, path: path, isQuiet: arguments.has(quiet))
+        let line = WaitingLine(
+            console: context.console, path: path, session: client.sessionID, isQuiet: arguments.has(quiet))
+        let delay = try arguments.duration(lockDelay)
         let identity = identity(arguments)
         let contenders = Contenders(client, at: path)
         do {
@@ -100,7 +123,7 @@ package enum LockTool: ToolCommand {
                     try await contenders.list()
                 }
             }
-            let lock = DistributedLock(client, at: path, identity: identity)
+            let lock = DistributedLock(client, at: path, identity: identity, lockDelay: delay)
             return try await line.during({ try await lock.acquire(timeout: limit) }) { try await contenders.list() }
         } catch let error as ZooKeeperError where error.code == .deadlineExceeded {
             throw try await notAcquired(path, "lock", contenders)

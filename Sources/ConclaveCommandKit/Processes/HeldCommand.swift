@@ -8,6 +8,8 @@ package struct HeldCommand: Sendable {
         case ended(status: Int32)
         /// The hold was lost first; the command has been stopped.
         case lost(HoldLoss)
+        /// Somebody asked for what is held; the command has been stopped.
+        case revoked
     }
 
     let words: [String]
@@ -24,9 +26,12 @@ package struct HeldCommand: Sendable {
         self.grace = grace
     }
 
-    /// - Parameter lost: waits for the end of the hold.
+    /// - Parameters:
+    ///   - lost: waits for the end of the hold.
+    ///   - revoked: waits until somebody asks for what is held; `false` if it ends first.
     package func run(
-        _ context: ToolContext, lost: @escaping @Sendable () async throws(CancellationError) -> HoldLoss?
+        _ context: ToolContext, lost: @escaping @Sendable () async throws(CancellationError) -> HoldLoss?,
+        revoked: (@Sendable () async throws(CancellationError) -> Bool)? = nil
     ) async throws -> Result {
         var environment = context.environment
         environment["CONCLAVE_FENCING_TOKEN"] = token.description
@@ -39,33 +44,54 @@ package struct HeldCommand: Sendable {
             let process = try await ForegroundProcess.start(
                 words, environment: environment, guardian: context.executable)
             relay.attach { process.send($0) }
-            return await attend(process, context, lost: lost)
+            return await attend(process, context, lost: lost, revoked: revoked)
+        }
+    }
+
+    /// Why the command has to end; `nil` if nothing makes it.
+    private enum Reason: Sendable {
+        case lost(HoldLoss)
+        case revoked
+
+        var text: String {
+            switch self {
+            case .lost(let loss): "is lost: \(loss)"
+            case .revoked: "is asked for by somebody else"
+            }
         }
     }
 
     /// Waits for the end of the command or of the hold, whichever comes first.
     private func attend(
         _ process: ForegroundProcess, _ context: ToolContext,
-        lost: @escaping @Sendable () async throws(CancellationError) -> HoldLoss?
+        lost: @escaping @Sendable () async throws(CancellationError) -> HoldLoss?,
+        revoked: (@Sendable () async throws(CancellationError) -> Bool)?
     ) async -> Result {
-        await withTaskGroup(of: HoldLoss?.self) { group in
+        await withTaskGroup(of: Reason?.self) { group in
             let watcher = Task { await process.ending() }
             group.addTask {
                 _ = await watcher.value
                 return nil
             }
-            group.addTask { try? await lost() }
-            // Who is cancelled learns of no loss, and goes on to wait for the command.
+            // Who is cancelled learns of nothing, and goes on to wait for the command.
+            group.addTask { (try? await lost()).map { .lost($0) } }
+            if let revoked {
+                group.addTask { (try? await revoked()) == true ? .revoked : nil }
+            }
             while let first = await group.next() {
-                guard let loss = first else {
+                guard let reason = first else {
                     if process.hasEnded { group.cancelAll() }
                     continue
                 }
                 if process.hasEnded { continue }
                 context.console.errorLine(
-                    "\(Tool.name): " + context.console.errorStyle.red("\(path) is lost: \(loss); stopping \(words[0])"))
+                    "\(Tool.name): " + context.console.errorStyle.red("\(path) \(reason.text); stopping \(words[0])"))
                 _ = await process.stop(grace: grace)
-                return .lost(loss)
+                group.cancelAll()
+                return switch reason {
+                case .lost(let loss): .lost(loss)
+                case .revoked: .revoked
+                }
             }
             return .ended(status: await watcher.value.status)
         }

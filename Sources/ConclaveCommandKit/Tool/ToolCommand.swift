@@ -37,6 +37,7 @@ package enum ExitCode {
     package static let unreachable: Int32 = 3
     package static let notAcquired: Int32 = 4
     package static let holdLost: Int32 = 5
+    package static let revoked: Int32 = 6
     package static let notExecutable: Int32 = 126
     package static let commandNotFound: Int32 = 127
 

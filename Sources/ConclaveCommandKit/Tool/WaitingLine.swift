@@ -1,9 +1,12 @@
+import ConclaveCore
 import Recipes
 
 /// The line on the terminal that says for whom one is waiting. Silent where nobody looks.
-struct WaitingLine: Sendable {
+package struct WaitingLine: Sendable {
     let console: Console
     let path: String
+    /// Whose place in the queue is told.
+    let session: SessionID
     let isQuiet: Bool
 
     /// Waits shorter than this are not worth a word.
@@ -11,7 +14,7 @@ struct WaitingLine: Sendable {
     private static let interval = Duration.seconds(1)
 
     /// Runs the body and shows the line while it takes.
-    /// - Parameter contenders: who holds and who waits; the last of them counts as oneself.
+    /// - Parameter contenders: who holds and who waits, in order.
     func during<R: Sendable>(
         _ body: @escaping @Sendable () async throws -> R,
         contenders: @escaping @Sendable () async throws -> [Contender]
@@ -47,10 +50,17 @@ struct WaitingLine: Sendable {
     }
 
     private func text(_ queue: [Contender], waited: String) -> String {
+        console.errorStyle.dim(Self.text(path, queue, session: session) + " (\(waited))")
+    }
+
+    /// For whom one waits, and how many are in between.
+    package static func text(_ path: String, _ queue: [Contender], session: SessionID) -> String {
         guard let holder = queue.first else { return "waiting for \(path)" }
         let name = holder.identity.isEmpty ? "session \(holder.session)" : holder.identity
-        let others = max(0, queue.count - 2)
-        let behind = others == 0 ? "" : ", \(others) more in the queue"
-        return console.errorStyle.dim("waiting for \(path): held by \(name)\(behind) (\(waited))")
+        let holders = queue.count(where: \.isHolder)
+        let by = holders > 1 ? "\(name) and \(holders - 1) more" : name
+        let own = queue.lastIndex { $0.session == session && !$0.isHolder }
+        let before = (own ?? queue.count) - max(1, holders)
+        return "waiting for \(path): held by \(by)" + (before > 0 ? ", \(before) in the queue before us" : "")
     }
 }

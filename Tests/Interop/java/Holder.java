@@ -13,15 +13,22 @@ import org.apache.curator.framework.recipes.leader.LeaderLatchListener;
 import org.apache.curator.framework.recipes.locks.InterProcessLock;
 import org.apache.curator.framework.recipes.locks.InterProcessMutex;
 import org.apache.curator.framework.recipes.locks.InterProcessReadWriteLock;
+import org.apache.curator.framework.recipes.locks.InterProcessSemaphoreV2;
+import org.apache.curator.framework.recipes.locks.Lease;
+import org.apache.curator.framework.recipes.locks.Revoker;
+import org.apache.curator.framework.recipes.shared.SharedCount;
 import org.apache.curator.retry.RetryOneTime;
 
 /**
  * Takes and gives up Curator's locks as told on standard input, one order a line, and says what happened.
  *
  * <pre>
- * open NAME KIND PATH     a participant with a session of its own; KIND: mutex, read, write, latch
+ * open NAME KIND PATH     a participant with a session of its own; KIND: mutex, revocable, read, write, latch,
+ *                         semaphore:LIMIT, or semaphore@NODE with the limit in a SharedCount
  * acquire NAME            answers "held NAME" once it holds
  * release NAME            answers "released NAME"
+ * limit NAME NUMBER       changes the SharedCount; answers "limited NAME"
+ * revoke NAME NODE        asks the holder that the node stands for to give up; answers "asked NAME"
  * count NAME FILE TIMES   takes the lock so many times and adds one to the number in the file; "counted NAME"
  * </pre>
  */
@@ -33,6 +40,9 @@ public final class Holder {
         final String name;
         InterProcessLock lock;
         LeaderLatch latch;
+        InterProcessSemaphoreV2 semaphore;
+        SharedCount count;
+        Lease lease;
 
         Participant(String name, String kind, String path, String hosts, int timeout) throws Exception {
             this.name = name;
@@ -44,11 +54,43 @@ public final class Holder {
                 case "read" -> lock = new InterProcessReadWriteLock(client, path).readLock();
                 case "write" -> lock = new InterProcessReadWriteLock(client, path).writeLock();
                 case "latch" -> latch = new LeaderLatch(client, path, name);
-                default -> throw new IllegalArgumentException(kind);
+                case "revocable" -> {
+                    InterProcessMutex mutex = new InterProcessMutex(client, path);
+                    mutex.makeRevocable(asked -> say("revoked " + name));
+                    lock = mutex;
+                }
+                default -> openSemaphore(kind, path);
             }
         }
 
+        private void openSemaphore(String kind, String path) throws Exception {
+            if (kind.startsWith("semaphore:")) {
+                semaphore = new InterProcessSemaphoreV2(client, path, Integer.parseInt(kind.substring(10)));
+            } else if (kind.startsWith("semaphore@")) {
+                count = new SharedCount(client, kind.substring(10), 1);
+                count.start();
+                semaphore = new InterProcessSemaphoreV2(client, path, count);
+            } else {
+                throw new IllegalArgumentException(kind);
+            }
+        }
+
+        void limit(int value) throws Exception {
+            count.setCount(value);
+            say("limited " + name);
+        }
+
+        void revoke(String node) throws Exception {
+            Revoker.attemptRevoke(client, node);
+            say("asked " + name);
+        }
+
         void acquire() throws Exception {
+            if (semaphore != null) {
+                lease = semaphore.acquire();
+                say("held " + name);
+                return;
+            }
             if (latch == null) {
                 lock.acquire();
                 say("held " + name);
@@ -62,7 +104,9 @@ public final class Holder {
         }
 
         void release() throws Exception {
-            if (latch == null) {
+            if (semaphore != null) {
+                semaphore.returnLease(lease);
+            } else if (latch == null) {
                 lock.release();
             } else {
                 latch.close();
@@ -119,6 +163,8 @@ public final class Holder {
             switch (words[0]) {
                 case "acquire" -> order(participant, participant::acquire);
                 case "release" -> order(participant, participant::release);
+                case "limit" -> order(participant, () -> participant.limit(Integer.parseInt(words[2])));
+                case "revoke" -> order(participant, () -> participant.revoke(words[2]));
                 case "count" -> order(participant, () -> participant.count(Path.of(words[2]), Integer.parseInt(words[3])));
                 default -> say("failed " + words[1] + " unknown order " + words[0]);
             }

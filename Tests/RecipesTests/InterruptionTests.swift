@@ -29,8 +29,9 @@ struct AnyRecipe: Sendable, CustomTestStringConvertible {
             acquire = { () async throws(ZooKeeperError) in try await lock.acquire(timeout: timeout) }
             tryAcquire = { () async throws(ZooKeeperError) in try await lock.tryAcquire() }
             contenders = { () async throws(ZooKeeperError) in
-                let children = try? await client.children(of: path)
-                #expect(HoldMarker.orphans(among: children?.names ?? []).isEmpty)
+                var names: [String] = []
+                if let children = try? await client.children(of: path) { names = children.names }
+                #expect(HoldMarker.orphans(among: names).isEmpty)
                 return try await lock.contenders()
             }
             waitUntilClean = { await lock.waitUntilClean() }
@@ -165,7 +166,7 @@ struct InterruptionTests {
 
     @Test(
         "S9: a session that ends at any point ends the attempt or the hold, and the next contender gets it",
-        arguments: AnyRecipe.Kind.allCases)
+        arguments: AnyRecipe.Kind.allCases.filter { $0 != .upgradable })
     func expired(_ kind: AnyRecipe.Kind) async throws {
         try await Live.run { live in
             let rival = AnyRecipe(kind, try await live.connect(), at: live.path)

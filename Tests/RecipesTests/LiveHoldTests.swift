@@ -313,8 +313,10 @@ struct LiveHoldTests {
             let next = try await rival.value
             #expect(next.token > token)
             // It decides not to write, and lets others read.
-            let plain = try await lock.downgrade(next)
-            await #expect(throws: ZooKeeperError.self) { try await lock.upgrade(plain) }
+            let plain = try await other.downgrade(next)
+            await #expect(throws: ZooKeeperError(.badArguments, path: plain.path)) {
+                try await other.upgrade(plain)
+            }
             await plain.release()
         }
     }

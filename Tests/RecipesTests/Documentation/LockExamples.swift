@@ -15,7 +15,12 @@ struct LockExamples {
     @Sendable static func importNextFile(fencingToken: FencingToken) async throws {}
     @Sendable static func move(fencingToken: FencingToken) async throws {}
     @Sendable static func writeReport() async throws {}
-    @Sendable static func longWork() async throws { try await Task.sleep(for: .seconds(600)) }
+    @Sendable static func longWork() async throws {
+        // Gives nothing, and ends when the task is cancelled.
+        let (nothing, source) = AsyncStream<Void>.makeStream()
+        for await _ in nothing {}
+        withExtendedLifetime(source) {}
+    }
     @Sendable static func isOutdated() async throws -> Bool { true }
     @Sendable static func save(token: FencingToken) async throws {}
     @Sendable static func stopBilling() async {}

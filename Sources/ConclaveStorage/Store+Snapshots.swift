@@ -94,7 +94,15 @@ extension Store {
             try log.roll(&volume)
             try writer.publish(&volume)
             published(writer.zxid)
-            if lastZxid > writer.zxid { try dropHistory(behind: writer.zxid, mustExist: false) }
+            if lastZxid > writer.zxid {
+                let isDropped = try dropHistory(behind: writer.zxid, mustExist: false)
+                // It has just been read back and published.
+                guard isDropped else {
+                    throw StorageError(
+                        .corrupt, file: directory.snapshotPath(FileName.snapshot(writer.zxid)),
+                        "this snapshot was whole a moment ago and is not any more")
+                }
+            }
             lastZxid = writer.zxid
             try mark?.set(lastZxid, &volume)
         } catch { throw fail(error) }

@@ -6,18 +6,19 @@ extension Store {
     /// Removes everything behind a transaction: log entries, later logs, and snapshots that contain, or may contain, something
     /// later. Recover again afterwards: memory is ahead of the disk.
     ///
-    /// - Throws: `.missing` if the transaction is not in the history, or no whole snapshot at or before it is left. Nothing
-    ///   was removed then.
-    package mutating func truncate(to zxid: Zxid) throws(StorageError) {
+    /// - Returns: `false` if the transaction is not in the history, or no whole snapshot at or before it is left: the newest
+    ///   ones may hold an end that was never committed. Nothing was removed then, and the store goes on as it was.
+    package mutating func truncate(to zxid: Zxid) throws(StorageError) -> Bool {
         try begin(in: .open)
         do throws(StorageError) {
             try dropUnfinished()
             try log.roll(&volume)
-            try dropHistory(behind: zxid, mustExist: true)
+            guard try dropHistory(behind: zxid, mustExist: true) else { return false }
             lastZxid = zxid
             if let mark { mark.close(&volume) }
             mark = nil
             state = .truncated
+            return true
         } catch { throw fail(error) }
     }
 
@@ -37,17 +38,15 @@ extension Store {
     /// lowered first, then logs go from the newest to the oldest, each for certain before the next, then snapshots.
     ///
     /// - Parameter mustExist: whether the transaction must be in the logs, unless a snapshot ends with it.
-    mutating func dropHistory(behind zxid: Zxid, mustExist: Bool) throws(StorageError) {
-        let base = try snapshotToKeep(zxid)
+    /// - Returns: whether there is a history that ends there; if not, nothing was dropped.
+    mutating func dropHistory(behind zxid: Zxid, mustExist: Bool) throws(StorageError) -> Bool {
+        guard let base = try snapshotToKeep(zxid) else { return false }
         let files = try directory.logFiles(&volume)
         let boundary = try boundary(behind: zxid, in: files)
         // The begin of an epoch is no transaction. Whoever has the epoch's first one has what its leader had at the begin.
         let next = boundary?.next ?? files.first { $0 > zxid }
         let isBeginOfEpoch = zxid.counter == 0 && next?.epoch == zxid.epoch
-        guard !mustExist || base.zxid == zxid || boundary?.last == zxid || isBeginOfEpoch else {
-            throw StorageError(
-                .missing, file: directory.logs, "transaction \(zxid), to which the log should be cut, is not in it")
-        }
+        guard !mustExist || base.zxid == zxid || boundary?.last == zxid || isBeginOfEpoch else { return false }
         if let mark, mark.zxid > zxid { try self.mark?.set(zxid, &volume) }
         for name in files.reversed() where name > zxid {
             try volume.remove(directory.logPath(name))
@@ -63,6 +62,7 @@ extension Store {
             verified.remove(name.name)
         }
         newestSnapshot = base.zxid
+        return true
     }
 
     /// Where the log that holds a transaction must be cut to end with it.
@@ -100,7 +100,7 @@ extension Store {
     }
 
     /// The newest whole snapshot that contains nothing later than a transaction.
-    private mutating func snapshotToKeep(_ zxid: Zxid) throws(StorageError) -> SnapshotName {
+    private mutating func snapshotToKeep(_ zxid: Zxid) throws(StorageError) -> SnapshotName? {
         for name in try directory.snapshotFiles(&volume) where name.zxid <= zxid {
             do throws(StorageError) {
                 let summary = try SnapshotReader.verify(
@@ -110,9 +110,7 @@ extension Store {
                 guard error.code == .corrupt else { throw error }
             }
         }
-        throw StorageError(
-            .missing, file: directory.snapshots,
-            "the log should be cut behind \(zxid), but no whole snapshot is as old as that")
+        return nil
     }
 
     /// Whether a snapshot contains something later than its name says and than a transaction. Damaged ones are left alone: they

@@ -63,6 +63,7 @@ struct MachineHarness {
 
     /// Takes what the machine has for its shell.
     mutating func drain() {
+        if machine.role == .leader { confirmSessions() }
         let proposals = machine.takeProposals()
         unsynced += proposals
         log += proposals
@@ -77,6 +78,15 @@ struct MachineHarness {
         }
         for id in machine.takeFlushable() {
             machine.takeOutput(of: id) { received[id, default: FrameDecoder(maximumBytes: 64 << 20)].append($0) }
+        }
+    }
+
+    /// What a leader asks itself about sessions, when its quorum says at once that it leads.
+    private mutating func confirmSessions() {
+        for call in machine.takeLeaderCalls() {
+            guard case .revalidate(let session, _) = call else { continue }
+            let isValid = machine.revalidate(session, at: .here, now: now, wall: wall)
+            machine.revalidated(session, isValid: isValid, now: now, wall: wall)
         }
     }
 

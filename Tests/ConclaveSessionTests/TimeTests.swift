@@ -16,8 +16,8 @@ import Testing
         #expect(talk.requests() == [SentFrame(xid: ReservedXid.ping, request: .ping)])
         talk.reply(ReservedXid.ping)
         talk.pass(1_000)
-        try talk.submit(.sync(path: "/"))
-        talk.reply(1, .path("/"), to: .sync)
+        try talk.submit(.delete(path: "/a", version: -1))
+        talk.reply(1, .none, to: .delete)
         _ = talk.requests()
         talk.pass(1_999)
         #expect(talk.requests().isEmpty)
@@ -60,7 +60,7 @@ import Testing
             talk.actions().filter { $0 != .holdLapsed }.prefix(2) == [.disconnect(link: link), .changed(.suspended)])
     }
 
-    @Test("The hold window counts from the sending of the last answered write or sync and ends before the timeout")
+    @Test("The hold window counts from the sending of the last answered write and ends before the timeout")
     func holdWindow() throws {
         var talk = try Conversation()
         #expect(talk.machine.validUntil == .start)
@@ -70,14 +70,19 @@ import Testing
         talk.accept()
         // Sent at 1,000; 9,000 ms less a twentieth.
         #expect(talk.machine.validUntil == Instant(milliseconds: 1_000 + 8_550))
+        talk.time = 1_500
+        try talk.submit(.sync(path: "/"))
         talk.time = 2_000
-        try talk.submit(.sync(path: "/"))
+        try talk.submit(.delete(path: "/a", version: -1))
         talk.time = 2_500
-        try talk.submit(.sync(path: "/"))
+        try talk.submit(.delete(path: "/b", version: -1))
         talk.time = 3_000
+        // A leader that leads no more answers a sync all the same.
         talk.reply(1, .path("/"), to: .sync)
+        #expect(talk.machine.validUntil == Instant(milliseconds: 1_000 + 8_550))
+        talk.reply(2, .none, to: .delete)
         #expect(talk.machine.validUntil == Instant(milliseconds: 2_000 + 8_550))
-        talk.refuse(2, .noNode)
+        talk.refuse(3, .noNode)
         #expect(talk.machine.validUntil == Instant(milliseconds: 2_500 + 8_550))
     }
 
@@ -117,8 +122,8 @@ import Testing
         talk.establish()
         talk.pass(2_000)
         talk.time += 10
-        try talk.submit(.sync(path: "/"))
-        talk.reply(1, .path("/"), to: .sync)
+        try talk.submit(.delete(path: "/a", version: -1))
+        talk.reply(1, .none, to: .delete)
         let later = talk.machine.validUntil
         talk.reply(ReservedXid.ping)
         #expect(talk.machine.validUntil == later)

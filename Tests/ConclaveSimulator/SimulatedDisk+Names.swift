@@ -31,8 +31,16 @@ extension SimulatedDisk {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    static func lastPart(_ path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return path }
-        return String(path[path.index(after: slash)...])
+    /// The last part of a path that lies in a folder; `nil` for one that lies elsewhere. Looks at bytes: folders are listed
+    /// all the time.
+    static func part(of path: String, in folder: String) -> String? {
+        var rest = path.utf8[...]
+        if folder != "." {
+            guard rest.starts(with: folder.utf8) else { return nil }
+            rest = rest.dropFirst(folder.utf8.count)
+            if folder != "/", rest.popFirst() != UInt8(ascii: "/") { return nil }
+        }
+        guard !rest.isEmpty, !rest.contains(UInt8(ascii: "/")) else { return nil }
+        return String(Substring(rest))
     }
 }

@@ -83,8 +83,9 @@ package struct SimulatedDisk: Disk, Sendable {
         try beginRead(.path(directory))
         let folder = Self.normal(directory)
         guard folders.contains(folder) else { throw DiskError(.notFound, path: directory, message: "no such folder") }
-        let inside = Array(names.keys) + folders.filter { $0 != "/" && $0 != "." }
-        return inside.filter { Self.parent(of: $0) == folder }.map(Self.lastPart).sorted()
+        var inside = names.keys.compactMap { Self.part(of: $0, in: folder) }
+        inside += folders.compactMap { $0 == "/" || $0 == "." ? nil : Self.part(of: $0, in: folder) }
+        return inside.sorted()
     }
 
     package mutating func createDirectory(_ directory: String) throws(DiskError) {

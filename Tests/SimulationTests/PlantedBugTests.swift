@@ -82,6 +82,7 @@ import Testing
         ) { seed in
             var options = SimulationOptions.drawn(seed: seed)
             if let network { options.network = network }
+            options.safetyMilliseconds = 10_000
             return options
         }
         let report = sweep.run(planted.firstSeed..<planted.firstSeed + planted.seeds, stopsAtFailure: true)
@@ -91,7 +92,11 @@ import Testing
 
     @Test("A server that takes damage for a torn write is found")
     func damage() throws {
-        let sweep = SeedSweep<ToyServer, ToyClient>(.damage, servers: .init(), clients: .init())
+        let sweep = SeedSweep<ToyServer, ToyClient>(.damage, servers: .init(), clients: .init()) { seed in
+            var options = SimulationOptions.drawn(seed: seed)
+            options.safetyMilliseconds = 10_000
+            return options
+        }
         let found = try #require(sweep.run(0..<20, stopsAtFailure: true).failures.first?.violation)
         #expect(found.rule == "what is durable stays, what is committed is not cut")
     }

@@ -24,7 +24,8 @@ package enum LearnerAction: Equatable, Sendable {
     // MARK: The leader's history in place of the own one
 
     /// Cut the log behind a transaction and read tree and position from disk again, then
-    /// ``LearnerMachine/truncated(now:)``. If the log has no such transaction the server cannot go on.
+    /// ``LearnerMachine/truncated(now:)``; or, if there is no history that ends there, leave everything as it is:
+    /// ``LearnerMachine/truncationFailed(now:)``.
     case truncate(to: Zxid)
     /// Empty the tree; a snapshot follows.
     case beginSnapshot
@@ -71,6 +72,8 @@ package enum LearnerAction: Equatable, Sendable {
 
     // MARK: End
 
+    /// Close the connection and dial the same leader again, with a machine that asks it for a snapshot. Nothing follows.
+    case startOver(wantsSnapshotIn: Int64)
     /// Close the connection, stop serving and elect again. Nothing follows.
     ///
     /// Orders to storage that are under way must end first, and what was appended beyond the last commit counts as the

@@ -110,6 +110,9 @@ extension LearnerMachine {
         } else if epoch == acceptedEpoch {
             // The promise may have been counted already, by this leader or another; it does not count again.
             acknowledgeEpoch(nil, now: now)
+        } else if role == .observer, epoch >= currentEpoch {
+            // An observer's promise counts for nobody: it may follow where it has no history of a later epoch.
+            acknowledgeEpoch(nil, now: now)
         } else {
             end("the epoch of server \(leader), \(epoch), is below the accepted one, \(acceptedEpoch)")
         }
@@ -123,7 +126,9 @@ extension LearnerMachine {
     }
 
     private mutating func acknowledgeEpoch(_ current: Int64?, now: Instant) {
-        send(.ackEpoch, zxid: lastZxid, data: AckEpoch(currentEpoch: current).data)
+        // Whoever has nothing is sent everything. That it has a history was said, and counted, over the connection before.
+        let end = wantsSnapshotIn == epoch ? QuorumPacket.noZxid : lastZxid
+        send(.ackEpoch, zxid: end, data: AckEpoch(currentEpoch: current).data)
         phase = .opening
         heard = now
     }

@@ -11,6 +11,9 @@ extension LearnerMachine {
         guard zxid.rawValue >= 0, zxid.rawValue >> 32 <= epoch else {
             return end("server \(leader) sent \(packet.kind) to \(zxid), which is not in its epoch, \(epoch)")
         }
+        guard wantsSnapshotIn != epoch || packet.kind == .snapshot else {
+            return end("server \(leader) was asked for a snapshot and sent \(packet.kind)")
+        }
         switch packet.kind {
         case .diff:
             guard zxid >= lastZxid, lastZxid >= .zero else {
@@ -46,6 +49,16 @@ extension LearnerMachine {
         phase = .synchronising
         heard = now
         process(now: now)
+    }
+
+    /// There is no history that ends there, so nothing was cut: the end that the leader never had is in the only snapshot left,
+    /// for example. The leader is asked for a snapshot of its own, over another connection; this one must stay within the role,
+    /// since a leader of two would otherwise have to give up and everything would begin anew.
+    package mutating func truncationFailed(now: Instant) {
+        guard case .truncating(let zxid) = phase else { return }
+        note(.warning, "the log cannot be cut behind \(zxid); server \(leader) is asked for a snapshot")
+        phase = .ended
+        actions.append(.startOver(wantsSnapshotIn: epoch))
     }
 
     /// Goes on with the snapshot.

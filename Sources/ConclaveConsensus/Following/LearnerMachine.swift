@@ -53,6 +53,8 @@ package struct LearnerMachine: Sendable {
     let currentEpoch: Int64
     /// The end of the own history, which the leader is told.
     let lastZxid: Zxid
+    /// In this epoch the leader has told this server to cut its history where it cannot be cut.
+    let wantsSnapshotIn: Int64?
     /// The leader's epoch; 0 before it is known.
     package internal(set) var epoch: Int64 = 0
 
@@ -94,11 +96,12 @@ package struct LearnerMachine: Sendable {
     /// - Parameters:
     ///   - acceptedEpoch: as stored; never behind `currentEpoch`.
     ///   - lastZxid: the newest transaction of the own log, all of which must be applied; -1 if there is no database.
+    ///   - wantsSnapshotIn: see ``LearnerAction/startOver(wantsSnapshotIn:)``; `nil` otherwise.
     ///   - configuration: the one that holds.
     package init(
         options: EnsembleOptions, role: EnsembleMember.Role, leader: ServerID, acceptedEpoch: Int64,
         currentEpoch: Int64,
-        lastZxid: Zxid, configuration: EnsembleConfiguration, now: Instant
+        lastZxid: Zxid, wantsSnapshotIn: Int64? = nil, configuration: EnsembleConfiguration, now: Instant
     ) {
         self.options = options
         self.role = role
@@ -106,6 +109,7 @@ package struct LearnerMachine: Sendable {
         self.acceptedEpoch = acceptedEpoch
         self.currentEpoch = currentEpoch
         self.lastZxid = lastZxid
+        self.wantsSnapshotIn = wantsSnapshotIn
         self.configuration = configuration
         packets = QuorumPacketDecoder(maximumBytes: options.maximumPacketBytes)
         stream = SnapshotStreamDecoder(maximumFieldBytes: options.maximumPacketBytes)

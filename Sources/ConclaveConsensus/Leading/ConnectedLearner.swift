@@ -92,10 +92,18 @@ struct ConnectedLearner: Sendable {
 
     /// Everything up to here is durable at the learner, by its own word; counted once it has acknowledged NEWLEADER.
     var acknowledgedThrough = Zxid.zero
+    /// What it acknowledges up to here does not count: it may have been said before the server came back over another
+    /// connection, where it may be told to cut it off. Whoever acknowledges more is still there, and has all of it.
+    var countsBehind = Zxid.zero
     /// The oldest proposal that it has not acknowledged, and the newest one sent since: see ``LeaderMachine``.
     var oldestUnacknowledged: (zxid: Zxid, sent: Instant)?
     var newestUnacknowledged: (zxid: Zxid, sent: Instant)?
     var syncs = RingBuffer<PendingSyncs>()
+
+    /// When the pings were sent that it has not answered. It answers every one that comes behind UPTODATE, in order.
+    var pings = RingBuffer<Instant>()
+    /// It followed this leader at this moment, if not later.
+    var followedAt: Instant?
 
     init(_ link: LinkID, maximumPacketBytes: Int, deadline: Instant) {
         self.link = link
@@ -117,6 +125,12 @@ struct ConnectedLearner: Sendable {
         queuedBytes += item.byteCount
         queue.append(item)
     }
+
+    // MARK: Signs of life
+
+    mutating func sentPing(now: Instant) { if stage == .serving { pings.append(now) } }
+
+    mutating func answeredPing() { if let sent = pings.popFirst() { followedAt = sent } }
 
     // MARK: How old the oldest unacknowledged proposal is
 

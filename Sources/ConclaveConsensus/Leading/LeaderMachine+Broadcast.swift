@@ -45,8 +45,8 @@ extension LeaderMachine {
         learners[slot].acknowledged(zxid)
         // What was logged before the new epoch was adopted does not count yet: after a crash the learner would stand for its
         // old epoch, and lose against servers that never saw the proposal.
-        guard learners[slot].stage >= .acknowledged, let voter = voter(slot) else { return }
-        count(acknowledgement: zxid, of: voter)
+        guard learners[slot].stage >= .acknowledged else { return }
+        countAcknowledgement(slot)
         commitAcknowledged(now: now)
     }
 
@@ -56,10 +56,8 @@ extension LeaderMachine {
         learners[slot].isTakingSnapshot = false
         learners[slot].deadline = .distantFuture
         dropEarlierLinks(of: slot)
-        if let voter = voter(slot) {
-            if !newLeaderAcks.contains(voter) { newLeaderAcks.append(voter) }
-            count(acknowledgement: learners[slot].acknowledgedThrough, of: voter)
-        }
+        if let voter = voter(slot), !newLeaderAcks.contains(voter) { newLeaderAcks.append(voter) }
+        countAcknowledgement(slot)
         switch phase {
         case .awaitingAcks: considerActivation(now: now)
         case .leading, .retiring:
@@ -79,6 +77,12 @@ extension LeaderMachine {
         }
     }
 
+    private mutating func countAcknowledgement(_ slot: Int) {
+        let zxid = learners[slot].acknowledgedThrough
+        guard zxid > learners[slot].countsBehind, let voter = voter(slot) else { return }
+        count(acknowledgement: zxid, of: voter)
+    }
+
     /// A log is written in order, so one number says it all.
     private mutating func count(acknowledgement zxid: Zxid, of server: ServerID) {
         guard let index = acknowledgements.firstIndex(where: { $0.server == server }) else {
@@ -88,8 +92,12 @@ extension LeaderMachine {
         acknowledgements[index].through = max(acknowledgements[index].through, zxid)
     }
 
-    mutating func forgetAcknowledgement(of server: ServerID) {
+    /// A server has come back over another connection. What it said over earlier ones may still be on its way.
+    mutating func forgetAcknowledgement(of server: ServerID, before slot: Int) {
         acknowledgements.removeAll { $0.server == server }
+        for earlier in learners.indices where earlier != slot && learners[earlier].serverID == server {
+            learners[earlier].countsBehind = lastProposed
+        }
     }
 
     // MARK: Activation

@@ -24,13 +24,29 @@ extension LeaderMachine {
         learners[slot].stage = .introduced
         // How long it takes until the epoch is ready is not the learner's fault.
         learners[slot].deadline = .distantFuture
-        guard phase == .gatheringEpochs else { return inform(slot, now: now) }
+        guard phase == .gatheringEpochs else {
+            if let voter = voter(slot), cannotFollow(voter, accepted: accepted, slot: slot) {
+                return stepDown("server \(voter) has promised epoch \(accepted) and cannot follow in \(epoch)")
+            }
+            return inform(slot, now: now)
+        }
         // A stranger must not use up the numbers of epochs: one that has promised more than this leader offers goes away.
         if configuration.member(server) != nil || pending?.configuration.member(server) != nil {
             epoch = max(epoch, accepted + 1)
         }
         if let voter = voter(slot), !reported.contains(voter) { reported.append(voter) }
         chooseEpoch(now: now)
+    }
+
+    /// Whether a voter has promised a later epoch to a leader that came to nothing. It will not follow in this one, so without
+    /// another election the ensemble would be one server short for good. A voter that is connected has another epoch: whoever
+    /// comes under its name besides does not disturb.
+    private func cannotFollow(_ voter: ServerID, accepted: Int64, slot: Int) -> Bool {
+        guard phase == .leading, accepted > epoch, accepted < Self.lastEpoch else { return false }
+        return !learners.indices.contains {
+            $0 != slot && learners[$0].serverID == voter && learners[$0].stage > .connected
+                && learners[$0].stage < .closed
+        }
     }
 
     /// Fixes the epoch as soon as a quorum has reported; it is above everything any of them has promised.

@@ -7,6 +7,7 @@ extension LeaderMachine {
     package mutating func tick(now: Instant) {
         guard phase != .steppedDown else { return }
         if phase < .leading, now >= phaseDeadline { return stepDown(tooLate) }
+        if now >= confirmAt { pingAll(now: now) }
         guard now >= nextPass else { return }
         // After a pause one pass is enough.
         nextPass = now.advanced(byMilliseconds: max(1, options.tickMilliseconds / 2))
@@ -56,8 +57,44 @@ extension LeaderMachine {
     }
 
     private mutating func pingAll(now: Instant) {
+        lastPing = now
+        confirmAt = .distantFuture
         let ping = QuorumPacket(.ping, zxid: lastProposed).bytes
-        for slot in learners.indices where learners[slot].isStreaming { send(ping, to: slot) }
+        for slot in learners.indices where learners[slot].isStreaming {
+            learners[slot].sentPing(now: now)
+            send(ping, to: slot)
+        }
+    }
+
+    // MARK: Whether this server still leads
+
+    /// Pings that are sent out of turn are so far apart at the least.
+    private static let confirmGapMilliseconds: Int64 = 5
+
+    /// The latest moment at which a quorum is known to have followed this leader: no other had begun to lead before it, so a
+    /// session that was heard of then is not ended sooner than its time-out says. `nil` before there is such a moment.
+    package var followedAt: Instant? {
+        guard phase == .leading else { return nil }
+        if decides({ $0 == options.myID }) { return .distantFuture }
+        var latest: Instant?
+        for learner in learners {
+            guard let moment = learner.followedAt, moment > latest ?? .start else { continue }
+            let isQuorum = decides { server in
+                server == options.myID
+                    || learners.contains {
+                        $0.serverID == server && !$0.isObserver && ($0.followedAt ?? .start) >= moment
+                    }
+            }
+            if isQuorum { latest = moment }
+        }
+        return latest
+    }
+
+    /// Asks the followers for a sign of life, so that ``followedAt`` comes to this moment soon.
+    package mutating func confirm(now: Instant) {
+        guard phase == .leading else { return }
+        confirmAt = min(confirmAt, max(now, lastPing.advanced(byMilliseconds: Self.confirmGapMilliseconds)))
+        if now >= confirmAt { pingAll(now: now) }
     }
 
     /// Steps down if too few are left.

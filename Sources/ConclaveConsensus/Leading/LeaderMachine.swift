@@ -70,6 +70,9 @@ package struct LeaderMachine: Sendable {
     var nextPass: Instant
     var passes = 0
     var quorumMissingSince: Instant?
+    var lastPing = Instant.start
+    /// When the followers are to be pinged although it is not their time.
+    var confirmAt = Instant.distantFuture
     let started: Instant
     var retiredAt = Instant.distantFuture
 
@@ -123,7 +126,7 @@ package struct LeaderMachine: Sendable {
     package var nextDeadline: Instant {
         switch phase {
         case .steppedDown: .distantFuture
-        case .leading, .retiring: nextPass
+        case .leading, .retiring: min(nextPass, confirmAt)
         default: min(nextPass, phaseDeadline)
         }
     }
@@ -204,6 +207,7 @@ package struct LeaderMachine: Sendable {
             case .ack where learners[slot].stage >= .synchronising:
                 acknowledge(packet.zxid, slot: slot, now: now)
             case .ping where learners[slot].stage >= .synchronising:
+                learners[slot].answeredPing()
                 let touches = try SessionTouches.decode(packet.data)
                 if !touches.isEmpty { actions.append(.touched(learners[slot].link, touches)) }
             case .request where learners[slot].stage == .serving:

@@ -85,7 +85,7 @@ extension ServerMachine {
         let session = request.session
         let isRightful = SessionPassword.matches(request.password, session: session)
         if isRightful, reattachLocally(slot, session, timeoutMilliseconds: timeoutMilliseconds) { return }
-        if role.isLearning, isRightful {
+        if role.asksAboutSessions, isRightful {
             return forwardReattach(slot, session, timeoutMilliseconds: timeoutMilliseconds)
         }
         guard isRightful, isAlive(session) else {

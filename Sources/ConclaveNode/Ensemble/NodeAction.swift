@@ -50,7 +50,8 @@ package enum StorageOrder: Sendable {
     /// ``NodeMachine/epochSaved(now:wall:)`` follows each.
     case saveAcceptedEpoch(Int64)
     case saveCurrentEpoch(Int64)
-    /// Cut the log and read everything again; ``NodeMachine/reloaded(_:now:wall:)`` follows.
+    /// Cut the log and read everything again; ``NodeMachine/reloaded(_:now:wall:)`` follows, or
+    /// ``NodeMachine/truncationFailed(now:wall:)`` if it cannot be cut there and nothing has changed.
     case truncate(to: Zxid)
     /// Read everything again, because memory was given up; ``NodeMachine/reloaded(_:now:wall:)`` follows.
     case reload

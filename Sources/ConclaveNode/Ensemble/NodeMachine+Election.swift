@@ -59,12 +59,16 @@ extension NodeMachine {
             phase = .learning
             for (link, _) in early { actions.append(.closeQuorum(link, "this server does not lead")) }
             early = []
-            learner = LearnerMachine(
-                options: options, role: state == .observing ? .observer : .participant, leader: leaderID,
-                acceptedEpoch: acceptedEpoch, currentEpoch: currentEpoch, lastZxid: lastLogged,
-                configuration: configuration, now: now)
+            follow(leaderID, as: state == .observing ? .observer : .participant, wantsSnapshotIn: nil, now: now)
         case .looking: break
         }
+    }
+
+    /// Dials the leader.
+    mutating func follow(_ leaderID: ServerID, as role: EnsembleMember.Role, wantsSnapshotIn: Int64?, now: Instant) {
+        learner = LearnerMachine(
+            options: options, role: role, leader: leaderID, acceptedEpoch: acceptedEpoch, currentEpoch: currentEpoch,
+            lastZxid: lastLogged, wantsSnapshotIn: wantsSnapshotIn, configuration: configuration, now: now)
     }
 
     private mutating func beginLeading(now: Instant) {

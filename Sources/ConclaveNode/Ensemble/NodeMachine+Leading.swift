@@ -82,6 +82,7 @@ extension NodeMachine {
             perform(action, now: now, wall: wall)
         }
         guard leader != nil else { return true }
+        let hasAnswered = answerAboutSessions(now: now, wall: wall)
         // Who is retiring commits nothing more: what clients still want is lost with their connections.
         let proposed = leader?.phase == .leading ? server.takeProposals() : []
         for transaction in proposed {
@@ -95,7 +96,37 @@ extension NodeMachine {
             proposalSizes.record(proposal.body.count)
             leader?.propose(proposal, now: now)
         }
-        return !actions.isEmpty || !proposed.isEmpty
+        return !actions.isEmpty || hasAnswered || !proposed.isEmpty
+    }
+
+    /// Takes the questions of this server's own clients, and gives the answers that may be given.
+    private mutating func answerAboutSessions(now: Instant, wall: WallTime) -> Bool {
+        for call in server.takeLeaderCalls() {
+            guard case .revalidate(let session, _) = call else { continue }
+            judge(session, of: nil, now: now, wall: wall)
+        }
+        guard let first = sessionAnswers.first, let followed = leader?.followedAt, first.asked <= followed else {
+            return false
+        }
+        while let next = sessionAnswers.first, next.asked <= followed {
+            _ = sessionAnswers.popFirst()
+            if let link = next.link {
+                leader?.answer(next.answer, on: link, now: now)
+            } else {
+                server.revalidated(next.answer.session, isValid: next.answer.isValid, now: now, wall: wall)
+            }
+        }
+        return true
+    }
+
+    /// Whether a session lives; answered as soon as a quorum has followed this server from now on. Otherwise another might
+    /// already lead, and count the time of the session from an earlier moment.
+    private mutating func judge(_ session: SessionID, of link: LinkID?, now: Instant, wall: WallTime) {
+        let place = link.map { SessionPlace.learner($0.rawValue) } ?? .here
+        let isValid = server.revalidate(session, at: place, now: now, wall: wall)
+        let answer = RevalidationAnswer(session: session, isValid: isValid)
+        sessionAnswers.append(SessionAnswer(asked: now, link: link, answer: answer))
+        leader?.confirm(now: now)
     }
 
     private mutating func perform(_ action: LeaderAction, now: Instant, wall: WallTime) {
@@ -121,8 +152,7 @@ extension NodeMachine {
             server.forwarded(
                 request, identities: identities, from: .learner(link.rawValue), now: now, wall: wall)
         case .revalidate(let link, let session, _):
-            let isValid = server.revalidate(session, at: .learner(link.rawValue), now: now, wall: wall)
-            leader?.answer(RevalidationAnswer(session: session, isValid: isValid), on: link, now: now)
+            judge(session, of: link, now: now, wall: wall)
         case .touched(_, let touches):
             server.touched(touches.map { ($0.session, $0.timeoutMilliseconds) }, now: now)
         case .synchronised(_, let id):
@@ -160,4 +190,12 @@ extension NodeMachine {
         note(.info, "leads epoch \(epoch)")
         actions.append(.roleChanged(.leader))
     }
+}
+
+/// What a leader has found out about a session.
+struct SessionAnswer: Sendable {
+    let asked: Instant
+    /// Of the learner that asked; `nil` for a client of this server.
+    let link: LinkID?
+    let answer: RevalidationAnswer
 }

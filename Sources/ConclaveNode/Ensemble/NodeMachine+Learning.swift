@@ -85,6 +85,11 @@ extension NodeMachine {
         case .syncAnswered: server.syncAnswered(now: now, wall: wall)
         case .revalidated(let session, let isValid):
             server.revalidated(session, isValid: isValid, now: now, wall: wall)
+        case .startOver(let epoch):
+            if let learnerLink { actions.append(.closeQuorum(learnerLink, "a snapshot is wanted")) }
+            learnerLink = nil
+            guard let ended = learner else { return }
+            follow(ended.leader, as: ended.role, wantsSnapshotIn: epoch, now: now)
         case .lookAgain(let reason, let memoryIsStale):
             mustReload = mustReload || memoryIsStale
             leave("follows no longer: " + reason, now: now, wall: wall)

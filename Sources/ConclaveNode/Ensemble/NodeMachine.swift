@@ -50,6 +50,8 @@ package struct NodeMachine: Sendable {
     var early: [(link: LinkID, bytes: [UInt8])] = []
     /// Connections that the leader has.
     var learnerLinks: [LinkID] = []
+    /// What the leader has to say about sessions, and must not before it is known to have led when it was asked.
+    var sessionAnswers = RingBuffer<SessionAnswer>()
 
     /// The newest applied transactions.
     var history: CommittedLog
@@ -201,6 +203,7 @@ package struct NodeMachine: Sendable {
         if let learnerLink { actions.append(.closeQuorum(learnerLink, "the role has ended")) }
         for link in learnerLinks { actions.append(.closeQuorum(link, "the leader has stepped down")) }
         learnerLinks = []
+        sessionAnswers = RingBuffer()
         for (link, _) in early { actions.append(.closeQuorum(link, "this server does not lead")) }
         early = []
         learnerLink = nil
@@ -270,6 +273,14 @@ package struct NodeMachine: Sendable {
         position(at: tree.lastProcessed)
         history.truncate(to: tree.lastProcessed)
         learner?.truncated(now: now)
+        turn(now: now, wall: wall)
+    }
+
+    /// The log could not be cut where the leader wants it; it is as it was.
+    package mutating func truncationFailed(now: Instant, wall: WallTime) {
+        ordersUnderWay -= 1
+        changesUnderWay -= 1
+        learner?.truncationFailed(now: now)
         turn(now: now, wall: wall)
     }
 

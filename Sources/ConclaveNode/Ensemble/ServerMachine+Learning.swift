@@ -131,7 +131,8 @@ extension ServerMachine {
     }
 
     /// Has the leader hear of a session before its ping is answered: a client may believe in its session as long as its
-    /// pings are answered, and only the leader ends sessions (DESIGN 5). An Apache leader takes the question the same way.
+    /// pings are answered, and only the leader ends sessions (DESIGN 5). An Apache leader takes the question the same way,
+    /// but answers also when it leads no more and has not noticed.
     mutating func confirmPing(_ slot: Int, _ session: SessionID, _ header: RequestHeader) {
         learner.awaitedCount += 1
         let ping = AwaitedRequest(

@@ -29,6 +29,10 @@ package enum ServingRole: Equatable, Sendable {
 
     /// Whether writes go to a leader elsewhere.
     var isLearning: Bool { self == .follower || self == .observer }
+
+    /// Whether what is said about a session has to wait: for the leader, or, at the leader, for the word of a quorum that it
+    /// still is one.
+    var asksAboutSessions: Bool { isLearning || self == .leader }
 }
 
 /// Who a session is connected through, as its leader sees it.
@@ -39,7 +43,7 @@ package enum SessionPlace: Equatable, Sendable {
     case learner(UInt64)
 }
 
-/// What a learner asks of its leader.
+/// What a learner asks of its leader; a leader's own clients have it ask itself about their sessions.
 package enum LeaderCall: Equatable, Sendable {
     case request(ForwardedRequest, [Identity])
     /// Does the session live, and may it be served here from now on?
@@ -58,7 +62,7 @@ struct AwaitedRequest: Sendable {
     let received: Instant
 }
 
-/// Why a learner has asked its leader whether a session lives.
+/// Why the leader was asked whether a session lives.
 enum SessionQuestion: Sendable {
     /// A client has brought it here.
     case join(ConnectionID)

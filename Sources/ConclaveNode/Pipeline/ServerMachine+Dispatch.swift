@@ -63,7 +63,7 @@ extension ServerMachine {
             write(slot, session, header, &reader)
         case .sync:
             sync(slot, session, header, frame: frame, &reader)
-        case .ping where role.isLearning:
+        case .ping where role.asksAboutSessions:
             if local.isUpgrading(session) {
                 // Only behind the transaction that makes the session does the leader know it.
                 readInOrder(slot, session, header, frame: frame, &reader)

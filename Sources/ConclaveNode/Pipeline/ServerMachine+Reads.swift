@@ -10,7 +10,7 @@ extension ServerMachine {
         do throws(ReadFailure) {
             guard !preparer.isClosing(session) else { throw ReadFailure(.sessionExpired) }
             switch header.operation {
-            case .ping where role.isLearning && !local.contains(session): confirmPing(slot, session, header)
+            case .ping where role.asksAboutSessions && !local.contains(session): confirmPing(slot, session, header)
             case .ping: reply(slot, xid: header.xid, received: received)
             case .getData: try getData(slot, header, &reader, received)
             case .exists: try exists(slot, header, &reader, received)

@@ -168,6 +168,7 @@ extension ServerShell {
         case .reloaded(let tree, let warnings):
             for warning in warnings { note(.warning, warning) }
             node?.reloaded(tree, now: now, wall: wall)
+        case .notCut: node?.truncationFailed(now: now, wall: wall)
         case .snapshotInstalled:
             isSnapshotReportDue = false
             isReplacingHistory = false

@@ -249,7 +249,7 @@ final class ServerShell {
             endWorkerIfIdle()
         case .purged(let names):
             if !names.isEmpty { note(.info, "purged \(names.count) old files") }
-        case .acceptedEpochSaved, .currentEpochSaved, .reloaded, .snapshotInstalled, .historyRead:
+        case .acceptedEpochSaved, .currentEpochSaved, .reloaded, .notCut, .snapshotInstalled, .historyRead:
             reportToNode(report)
         case .failed(let error): fail(error)
         case .stopped: finish(nil)

@@ -46,6 +46,8 @@ final class StorageWorker: Sendable {
         case acceptedEpochSaved(Int64)
         case currentEpochSaved(Int64)
         case reloaded(DataTree, [String])
+        /// The log cannot be cut there; nothing has changed.
+        case notCut
         case snapshotInstalled
         case historyRead(LinkID, [Proposal]?)
         case failed(StorageError)
@@ -178,7 +180,11 @@ extension StorageWorker {
     private static func reload(
         _ store: inout Store<FileDisk>, cuttingTo zxid: Zxid?, _ options: TreeOptions
     ) throws(StorageError) -> Report {
-        if let zxid { try store.truncate(to: zxid) } else { try store.rewind() }
+        if let zxid {
+            guard try store.truncate(to: zxid) else { return .notCut }
+        } else {
+            try store.rewind()
+        }
         var loader = TreeLoader(options: options)
         let recovered = try store.recover(into: &loader)
         return .reloaded(loader.tree, recovered.warnings + loader.problems.map(\.description))

@@ -3,19 +3,19 @@ import ConclaveCore
 /// Until when this client may believe that its session lives.
 ///
 /// ```
-/// validUntil = send time of the last answered ping, write or sync + negotiated timeout − margin
+/// validUntil = send time of the last answered ping or write + negotiated timeout − margin
 /// ```
 ///
 /// Reads do not count: a follower answers them by itself, also when it is cut off from its leader, who alone ends
-/// sessions.
+/// sessions. Neither does sync: a leader answers it without asking whether it still leads.
 ///
 /// The server cannot have started its own count before that request was sent, so it does not expire the session earlier
 /// as long as the two clocks differ in rate by less than the margin.
 ///
 /// The rule is exact for a standalone server, and for Conclave servers, which answer a ping only when their leader has
-/// heard of the session since. An Apache follower answers pings by itself and tells its leader with its own next ping: the leader's
+/// heard of the session since and a quorum has followed that leader since. An Apache follower answers pings by itself and tells its leader with its own next ping: the leader's
 /// count may have started up to a third of the timeout plus half a tick earlier, and a follower cut off from its leader
-/// goes on answering for `tickTime × syncLimit`. Against Apache ensembles choose the margin accordingly.
+/// goes on answering for `tickTime × syncLimit`, as does a leader cut off from its followers. Against Apache ensembles choose the margin accordingly.
 package struct HoldWindow: Equatable, Sendable {
     /// `nil`: ``defaultMargin(timeoutMilliseconds:)``.
     private let chosenMargin: Int64?
@@ -47,11 +47,10 @@ package struct HoldWindow: Equatable, Sendable {
 }
 
 extension OperationCode {
-    /// Whether an answer means that the leader has heard of the session since.
+    /// Whether an answer means that the leader, still leading, has heard of the session since.
     var reachesLeader: Bool {
         switch self {
-        case .create, .create2, .createContainer, .createTTL, .delete, .setData, .setACL, .multi, .reconfig, .sync,
-            .ping,
+        case .create, .create2, .createContainer, .createTTL, .delete, .setData, .setACL, .multi, .reconfig, .ping,
             .closeSession:
             true
         default: false

@@ -26,7 +26,7 @@ struct ClusterOptions: Sendable {
         snapshotEvery = Int(random.magnitude(8...400))
         snapshotSizeFactor = [0.33, 0.33, 0, -1][random.index(below: 4)]
         burstBytes = Int(random.magnitude(256...65_536))
-        sliceBytes = Int(random.magnitude(64...4_096))
+        sliceBytes = Int(random.magnitude(256...8_192))
         historyBytes = Int(random.magnitude(64...65_536))
         batchLimit = Int(random.magnitude(1...200))
     }
@@ -50,12 +50,19 @@ struct ClusterOptions: Sendable {
         }
         let voters = members.filter { $0.role == .participant }.map(\.id)
         do {
-            // The bug: everybody counts the own voice for more than all others.
-            guard planted == .countsItselfAsQuorum, voters.contains(id) else {
-                return try EnsembleConfiguration(members: members)
+            switch planted {
+            case .countsItselfAsQuorum where voters.contains(id):
+                // The bug: everybody counts the own voice for more than all others.
+                return try EnsembleConfiguration(
+                    members: members, groups: [.init(id: 1, members: voters)], weights: [.init(server: id, weight: 100)]
+                )
+            case .letsObserversVote:
+                // The bug: with one voter less than a majority an observer makes one.
+                let weights = voters.suffix(observers).map { EnsembleConfiguration.Weight(server: $0, weight: 2) }
+                return try EnsembleConfiguration(
+                    members: members, groups: [.init(id: 1, members: voters)], weights: weights)
+            default: return try EnsembleConfiguration(members: members)
             }
-            return try EnsembleConfiguration(
-                members: members, groups: [.init(id: 1, members: voters)], weights: [.init(server: id, weight: 100)])
         } catch {
             preconditionFailure("the configuration of the run is wrong: \(error)")
         }

@@ -8,22 +8,26 @@ import ConclaveWire
 /// What the judge is told.
 extension NodeServer {
     mutating func changed(_ role: ServingRole, _ world: inout World) {
-        guard let server = node?.server else { return }
         switch role {
         case .none, .readOnly:
-            observeApplied(through: server.servedThrough, &world)
+            observeApplied(through: node?.server.servedThrough ?? .zero, &world)
             if shownThrough != nil { world.observe(.stoppedServing) }
             shownThrough = nil
         case .leader, .follower, .observer, .standalone:
             if role == .leader { world.observe(.activated(epoch: node?.currentEpoch ?? 0)) }
-            let from = server.servedFrom
-            world.observe(.serving(through: from, digest: from == server.tree.lastProcessed ? digest : nil))
+            let from = node?.server.servedFrom ?? .zero
+            let isNow = from == node?.server.tree.lastProcessed
+            world.observe(.serving(through: from, digest: isNow ? digest : nil))
             shownThrough = from
             while let first = unapplied.first, first <= from { _ = unapplied.popFirst() }
         }
     }
 
-    private var digest: UInt64? { node.map { UInt64(bitPattern: $0.server.tree.digest) } }
+    /// Asked without a closure, which would be given a copy of the whole node.
+    private var digest: UInt64? {
+        guard let digest = node?.server.tree.digest else { return nil }
+        return UInt64(bitPattern: digest)
+    }
 
     /// Tells of everything that was applied and shown since the last call.
     mutating func observeApplied(_ world: inout World) {

@@ -45,9 +45,15 @@ extension NodeServer {
         guard let (bytes, hasMore) = node?.server.nextSnapshotSlice(limitBytes: cluster.sliceBytes) else { return }
         isLastSliceSent = !hasMore
         let isLost = planted == .losesSnapshotSlice && mischief.onceIn(3)
-        if !isLost { for link in snapshotReaders { stream(bytes, to: link, &world) } }
+        if !isLost {
+            for link in snapshotReaders {
+                stream(bytes, to: link, &world)
+                // Whoever takes its bytes is alive, however long the whole takes.
+                node?.quorumDrained(link, now: Self.now(world, planted), wall: world.wall)
+            }
+        }
         if !hasMore { endStreams(&world) }
-        storage(.writeSnapshot(bytes, serial: snapshotSerial), bytes: bytes.count, &world)
+        storage(.writeSnapshot(bytes, serial: snapshotSerial), bytes: bytes.count, syncs: false, &world)
     }
 
     private mutating func endStreams(_ world: inout World) {
@@ -77,6 +83,10 @@ extension NodeServer {
         storage(.abandonSnapshot, bytes: 0, &world)
     }
 
+    private mutating func checkSnapshot(_ serial: Int, _ world: inout World) {
+        storage(.checkSnapshot(serial: serial), bytes: cluster.sliceBytes * 4, syncs: false, &world)
+    }
+
     // MARK: On the storage thread
 
     mutating func performSnapshot(_ job: StorageJob, _ world: inout World) throws(StorageError) {
@@ -90,11 +100,11 @@ extension NodeServer {
             if serial == snapshotSerial { writeSnapshotSlice(&world) }
         case .sealSnapshot(let digest, let serial):
             try store.sealSnapshot(digest: digest)
-            if serial == snapshotSerial { storage(.checkSnapshot(serial: serial), bytes: 512, &world) }
+            if serial == snapshotSerial { checkSnapshot(serial, &world) }
         case .checkSnapshot(let serial):
-            let isDone = try store.checkSnapshot(limitBytes: 2_048)
+            let isDone = try store.checkSnapshot(limitBytes: cluster.sliceBytes * 4)
             guard serial == snapshotSerial else { return }
-            guard isDone else { return storage(.checkSnapshot(serial: serial), bytes: 512, &world) }
+            guard isDone else { return checkSnapshot(serial, &world) }
             snapshot = nil
             storage(.purge, bytes: 0, &world)
             serveSnapshotWaiters(&world)

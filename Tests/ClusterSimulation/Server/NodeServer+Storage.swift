@@ -24,9 +24,9 @@ enum StorageJob: Sendable {
 
 /// Orders to storage, one of the node's at a time, consecutive appends as one; slices of snapshots in between.
 extension NodeServer {
-    mutating func storage(_ job: StorageJob, bytes: Int, _ world: inout World) {
+    mutating func storage(_ job: StorageJob, bytes: Int, syncs: Bool = true, _ world: inout World) {
         jobs.append(job)
-        world.orderStorage(bytes: bytes)
+        world.orderStorage(bytes: bytes, syncs: syncs)
     }
 
     /// Notes an order of the node, and tells the judge what it means.
@@ -143,7 +143,17 @@ extension NodeServer {
 
     private mutating func reload(cuttingTo zxid: Zxid?, _ world: inout World) throws(StorageError) {
         guard let options = node?.server.tree.options else { return }
-        if let zxid { try store.truncate(to: zxid) } else { try store.rewind() }
+        if let zxid {
+            guard try store.truncate(to: zxid) else {
+                lastLogged = store.lastZxid
+                isStoring = false
+                world.observe(.recovered(through: lastLogged))
+                node?.truncationFailed(now: Self.now(world, planted), wall: world.wall)
+                return
+            }
+        } else {
+            try store.rewind()
+        }
         var builder = TreeBuilder(options: options)
         let recovered = try store.recover(into: &builder)
         lastLogged = recovered.lastZxid

@@ -29,6 +29,7 @@ struct LearnerConversation {
     /// Server 1, which follows server 3.
     init(
         role: EnsembleMember.Role = .participant, accepted: Int64 = 1, current: Int64 = 1, last: Int64 = 0x1_0000_0005,
+        wantsSnapshotIn: Int64? = nil,
         configuration: EnsembleConfiguration = LearnerConversation.configuration,
         _ configure: (inout EnsembleOptions) -> Void = { _ in }
     ) {
@@ -37,7 +38,8 @@ struct LearnerConversation {
         configure(&options)
         machine = LearnerMachine(
             options: options, role: role, leader: ServerID(rawValue: 3), acceptedEpoch: accepted, currentEpoch: current,
-            lastZxid: Zxid(rawValue: last), configuration: configuration, now: Instant(milliseconds: 10_000))
+            lastZxid: Zxid(rawValue: last), wantsSnapshotIn: wantsSnapshotIn, configuration: configuration,
+            now: Instant(milliseconds: 10_000))
     }
 
     var now: Instant { Instant(milliseconds: time) }
@@ -90,6 +92,7 @@ struct LearnerConversation {
         case .pingReceived: ["ping"]
         case .syncAnswered: ["synced"]
         case .revalidated(let session, let isValid): ["session \(session) \(isValid ? "lives" : "is gone")"]
+        case .startOver(let epoch): ["ask for a snapshot in epoch \(epoch)"]
         case .lookAgain(_, let isStale): [isStale ? "look again, stale" : "look again"]
         case .note: []
         }

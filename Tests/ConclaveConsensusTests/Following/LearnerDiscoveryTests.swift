@@ -52,6 +52,20 @@ struct LearnerDiscoveryTests {
         #expect(talk.did() == ["ackEpoch 0x100000005 none"])
     }
 
+    @Test("An observer follows in an older epoch than it promised, unless it has a history of a later one")
+    func observersPromise() {
+        var talk = LearnerConversation(role: .observer, accepted: 3, current: 2)
+        talk.connect()
+        _ = talk.did()
+        talk.leaderInfo(epoch: 2)
+        #expect(talk.did() == ["ackEpoch 0x100000005 none"])
+        talk = LearnerConversation(role: .observer, accepted: 4, current: 3)
+        talk.connect()
+        _ = talk.did()
+        talk.leaderInfo(epoch: 2)
+        #expect(talk.did() == ["look again"])
+    }
+
     @Test("A leader of an older epoch is left")
     func olderEpoch() {
         var talk = LearnerConversation(accepted: 3)

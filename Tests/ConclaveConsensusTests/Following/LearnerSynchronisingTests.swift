@@ -169,6 +169,33 @@ struct LearnerSynchronisingTests {
         #expect(talk.machine.committed == Zxid(rawValue: 0x1_0000_0004))
     }
 
+    @Test("Where the log cannot be cut, the same leader is asked for a snapshot over another connection")
+    func failedTruncation() {
+        var talk = LearnerConversation()
+        talk.discover()
+        talk.receive(.truncate, 0x1_0000_0003)
+        #expect(talk.did() == ["truncate 0x100000003"])
+        talk.machine.truncationFailed(now: talk.now)
+        #expect(talk.did() == ["ask for a snapshot in epoch 2"])
+        #expect(talk.machine.hasEnded)
+
+        // Whoever names no history is sent everything.
+        talk = LearnerConversation(accepted: 2, wantsSnapshotIn: 2)
+        talk.connect()
+        talk.leaderInfo(epoch: 2)
+        #expect(talk.did().last == "ackEpoch none")
+        talk.receive(.truncate, 0x1_0000_0003)
+        #expect(talk.did() == ["look again"])
+
+        // In another epoch the history counts again: it may be needed to find a leader.
+        talk = LearnerConversation(accepted: 2, wantsSnapshotIn: 2)
+        talk.connect()
+        talk.leaderInfo(epoch: 3)
+        _ = talk.did()
+        talk.machine.savedAcceptedEpoch(now: talk.now)
+        #expect(talk.did() == ["ackEpoch 0x100000005 1"])
+    }
+
     @Test("A TRUNC to the end of the own log is one, a TRUNC beyond it ends it")
     func oddTruncation() {
         var talk = LearnerConversation()

@@ -181,6 +181,35 @@ struct LeaderBroadcastTests {
         #expect(leader.actions().last == .commit(through: zxid(1, 1)))
     }
 
+    @Test("What comes late over a follower's old connection does not stand for what it may have cut off since")
+    func lateAcknowledgement() throws {
+        var leader = try LeaderHarness()
+        let old = leader.lead(with: [2])[0]
+        leader.propose()
+        leader.synced(zxid(1, 1))
+        // It was killed behind its acknowledgement, and is quicker than that.
+        let again = leader.join(2, acceptedEpoch: 1, current: 1, last: zxid(1, 1))
+        #expect(leader.sent(again)[1] == Sent(.truncate, .zero))
+        leader.ack(old, zxid(1, 1))
+        leader.ack(again, zxid(1, 0))
+        #expect(!leader.actions().contains(.commit(through: zxid(1, 1))))
+        leader.ack(again, zxid(1, 1))
+        #expect(leader.actions().last == .commit(through: zxid(1, 1)))
+    }
+
+    @Test("A stranger under a follower's name does not take its voice away")
+    func strangersName() throws {
+        var leader = try LeaderHarness()
+        let link = leader.lead(with: [2])[0]
+        leader.propose()
+        _ = leader.join(2, acceptedEpoch: 1, current: 1)
+        leader.propose()
+        leader.synced(zxid(1, 2))
+        leader.ack(link, zxid(1, 1))
+        leader.ack(link, zxid(1, 2))
+        #expect(leader.actions().last == .commit(through: zxid(1, 2)))
+    }
+
     @Test("What a follower acknowledged counts after it has gone")
     func goneAfterwards() throws {
         var leader = try LeaderHarness()

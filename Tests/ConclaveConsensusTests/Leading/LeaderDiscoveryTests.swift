@@ -93,6 +93,25 @@ struct LeaderDiscoveryTests {
         #expect(leader.actions() == [.saveAcceptedEpoch(1)])
     }
 
+    @Test("A voter that has promised a later epoch, and is missing, has the leader make way for another election")
+    func promisedLater() throws {
+        func leading() throws -> LeaderHarness {
+            var leader = try LeaderHarness(acceptedEpoch: 4)
+            _ = leader.lead(with: [2])
+            return leader
+        }
+        var leader = try leading()
+        _ = leader.introduce(3, acceptedEpoch: 6)
+        #expect(leader.machine.phase == .steppedDown)
+        // What it promised is this epoch; or it does not vote; or it is here under the same name; or there is no later one.
+        leader = try leading()
+        _ = leader.introduce(3, acceptedEpoch: 5)
+        _ = leader.introduce(9, acceptedEpoch: 6)
+        _ = leader.introduce(2, acceptedEpoch: 6)
+        _ = leader.introduce(3, acceptedEpoch: 0x7FFF_FFFF)
+        #expect(leader.machine.phase == .leading)
+    }
+
     @Test("An ensemble of one needs nobody")
     func single() throws {
         var leader = try LeaderHarness(voters: [1], acceptedEpoch: 2)

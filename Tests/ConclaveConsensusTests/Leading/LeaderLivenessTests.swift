@@ -26,6 +26,60 @@ struct LeaderLivenessTests {
         leader.actions().contains { if case .stepDown = $0 { true } else { false } }
     }
 
+    // MARK: Whether it still leads
+
+    @Test("A leader is known to have led when it sent the pings that a quorum has answered")
+    func followed() throws {
+        var leader = try LeaderHarness(voters: [1, 2, 3, 4, 5])
+        let links = leader.lead(with: [2, 3, 4])
+        #expect(leader.machine.followedAt == nil)
+        leader.perform { $0.confirm(now: $1) }
+        let first = leader.now
+        for link in links { #expect(leader.sent(link).map(\.kind) == [.ping]) }
+        // Asked for again at once: not before a few milliseconds have passed.
+        leader.perform { $0.confirm(now: $1) }
+        #expect(leader.sent(links[0]).isEmpty)
+        #expect(leader.machine.nextDeadline == first.advanced(byMilliseconds: 5))
+        leader.advance(milliseconds: 5)
+        #expect(leader.sent(links[0]).map(\.kind) == [.ping])
+        let second = leader.now
+
+        let answer = QuorumPacket(.ping, zxid: leader.machine.lastProposed, data: [])
+        leader.deliver(answer, on: links[0])
+        #expect(leader.machine.followedAt == nil)
+        leader.deliver(answer, on: links[0])
+        leader.deliver(answer, on: links[1])
+        // Two of four others: the second answer of one and the first of the other.
+        #expect(leader.machine.followedAt == first)
+        leader.deliver(answer, on: links[2])
+        leader.deliver(answer, on: links[2])
+        #expect(leader.machine.followedAt == second)
+        leader.close(links[2])
+        leader.close(links[1])
+        #expect(leader.machine.followedAt == nil)
+    }
+
+    @Test("Pings in front of UPTODATE are not answered, and are not waited for")
+    func earlyPings() throws {
+        var leader = try LeaderHarness()
+        _ = leader.lead(with: [2])
+        let three = leader.join(3)
+        leader.advance(milliseconds: 1000)
+        leader.ack(three, leader.machine.epochStart)
+        #expect(leader.sent(three).suffix(2).map(\.kind) == [.ping, .upToDate])
+        leader.advance(milliseconds: 1000)
+        let sent = leader.now
+        leader.deliver(QuorumPacket(.ping, zxid: leader.machine.lastProposed, data: []), on: three)
+        #expect(leader.machine.followedAt == sent)
+    }
+
+    @Test("One that decides alone needs nobody's word")
+    func alone() throws {
+        var leader = try LeaderHarness(voters: [1], observers: [2])
+        _ = leader.lead(with: [])
+        #expect(leader.machine.followedAt == .distantFuture)
+    }
+
     // MARK: Too late
 
     @Test("Without a quorum of epochs the leader gives up after initLimit, not a millisecond earlier")

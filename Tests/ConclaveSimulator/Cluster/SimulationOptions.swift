@@ -41,6 +41,8 @@ package struct SimulationOptions: Sendable, Equatable {
         options.syncMicroseconds = min(60, slowest)...slowest
         options.driftPartsPerMillion = random.chance(perMille: 500) ? 0 : random.magnitude(10...20_000)
         options.timerJitterMicroseconds = random.magnitude(1...5_000)
+        // Many short lives find more than few long ones; some are long, for what needs time to go wrong.
+        options.safetyMilliseconds = random.magnitude(1_500...10_000)
         return options
     }
 }

@@ -80,10 +80,13 @@ package struct World: Sendable {
     }
 
     /// Gives the storage thread work, done one after another, each in its time.
-    package mutating func orderStorage(bytes: Int) {
+    ///
+    /// - Parameter syncs: whether it has to wait for the disk itself.
+    package mutating func orderStorage(bytes: Int, syncs: Bool = true) {
         guard !isMuted else { return }
         let range = options.syncMicroseconds
-        let cost = networkRandom.between(range) * 1_000 + Int64(bytes) * 2 + processes[current].storageDelay
+        let wait = syncs ? networkRandom.between(range) : range.lowerBound
+        let cost = wait * 1_000 + Int64(bytes) * 2 + processes[current].storageDelay
         let end = max(processes[current].storageUntil, time) + cost
         processes[current].storageUntil = end
         processes[current].storageOrders += 1

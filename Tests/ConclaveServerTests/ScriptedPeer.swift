@@ -142,7 +142,11 @@ final class ScriptedPeer {
         guard let listener else { throw PeerSocket.Failure.closed }
         while true {
             try PeerSocket.wait(listener, for: POLLIN)
-            if case .accepted(let socket, _) = listener.accept() { return PeerSocket(socket) }
+            switch listener.accept() {
+            case .accepted(let socket, _): return PeerSocket(socket)
+            case .wouldBlock, .aborted: continue
+            case .failed: throw PeerSocket.Failure.closed
+            }
         }
     }
 }
@@ -168,7 +172,14 @@ final class PeerSocket {
         }
     }
 
-    func close() { socket.close() }
+    private var isClosed = false
+
+    /// Once: the number of a closed descriptor soon belongs to somebody else.
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        socket.close()
+    }
 
     func send(_ bytes: [UInt8]) throws {
         var sent = 0

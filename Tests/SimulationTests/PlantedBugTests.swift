@@ -3,7 +3,7 @@ import ConclaveSimulator
 import Testing
 
 /// Every mistake planted in the toy is found: a simulator that finds nothing wrong proves nothing.
-@Suite struct PlantedBugTests {
+@Suite(.aside) struct PlantedBugTests {
     /// Where a mistake shows, and how.
     struct Case: Sendable, CustomTestStringConvertible {
         var bug: ToyBug

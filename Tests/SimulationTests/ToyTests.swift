@@ -6,7 +6,7 @@ import Testing
 ///
 /// `CONCLAVE_SIMULATION_SEEDS` says how many seeds each profile runs; `CONCLAVE_SIMULATION_SEED` and
 /// `CONCLAVE_SIMULATION_PROFILE` run one with its trace.
-@Suite struct ToyTests {
+@Suite(.aside) struct ToyTests {
     private func sweep(_ profile: FaultProfile, _ bug: ToyBug? = nil) -> SeedSweep<ToyServer, ToyClient> {
         SeedSweep(profile, servers: .init(bug: bug), clients: .init(bug: bug)) { seed in
             var options = SimulationOptions.drawn(seed: seed)

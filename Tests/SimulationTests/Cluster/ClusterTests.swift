@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// The real servers and clients under faults, a few seeds of each kind; `simulate` runs as many as one likes.
-@Suite struct ClusterTests {
+@Suite(.aside) struct ClusterTests {
     private static let filter = "ClusterTests"
 
     @Test("no promise is broken under faults", arguments: FaultProfile.all.map(\.name))

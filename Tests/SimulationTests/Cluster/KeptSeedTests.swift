@@ -4,7 +4,7 @@ import Testing
 
 /// Runs in which something was found once. Each finding has a test of its own beside the code that was wrong; these lives are
 /// lived again because what went wrong together once may do so again.
-@Suite struct KeptSeedTests {
+@Suite(.aside) struct KeptSeedTests {
     struct Kept: Sendable, CustomTestStringConvertible {
         let profile: FaultProfile
         let seed: UInt64

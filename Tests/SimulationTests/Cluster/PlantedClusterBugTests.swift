@@ -4,7 +4,7 @@ import Testing
 
 /// Mistakes planted in the real servers and clients are found: here those that show within a seed or two; the table in
 /// `Tests/README.md` has all, and `simulate --planted` finds each.
-@Suite struct PlantedClusterBugTests {
+@Suite(.aside) struct PlantedClusterBugTests {
     private static let quick: [PlantedBug] = [
         .acknowledgesBeforeSync, .forgetsAcceptedEpoch, .forgetsCurrentEpoch, .skipsFolderSync, .goesOnAfterDiskError,
         .startsEmpty, .countsItselfAsQuorum, .commitsAtOnce, .electsTheStale, .changesProposals,

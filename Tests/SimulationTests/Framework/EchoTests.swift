@@ -93,7 +93,7 @@ private struct EchoClient: SimulatedClient {
     }
 }
 
-@Suite struct EchoTests {
+@Suite(.aside) struct EchoTests {
     @Test(
         "Within a connection nothing is lost, doubled or put in another order, whatever fails",
         arguments: [FaultProfile.network, .everything, .crashes])

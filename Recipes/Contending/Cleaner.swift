@@ -33,10 +33,11 @@ final class Cleaner: Sendable {
         }
     }
 
-    /// Starts to delete a node if it is an ephemeral one of the client's session.
+    /// Starts to delete a node if it is an ephemeral one of the client's session, and of this incarnation if one is
+    /// given.
     @discardableResult
-    func disown(_ path: String) -> Task<Void, Never> {
-        start { client throws(ZooKeeperError) in try await client.disown(path) }
+    func disown(_ path: String, incarnation: Zxid? = nil) -> Task<Void, Never> {
+        start { client throws(ZooKeeperError) in try await client.disown(path, incarnation: incarnation) }
     }
 
     /// How many pieces of work are not done yet.

@@ -99,7 +99,7 @@ public struct Group: Sendable {
 
     /// Joins; the membership lasts until it is left, lost or dropped.
     ///
-    /// - Throws: `nodeExists` if this session is a member of that name already, or with a `timeout` of zero another one
+    /// - Throws: `nodeExists` if this client is a member of that name already, or with a `timeout` of zero another one
     ///   is; `deadlineExceeded`, `cancelled`; `badArguments` for a name that no node can have.
     public func join(
         as name: String, payload: [UInt8] = [], timeout: Duration? = nil
@@ -114,16 +114,25 @@ public struct Group: Sendable {
         let patience: AttemptPatience = if let timeout, timeout <= .zero { .once } else { .wait }
         let keeper = MembershipKeeper(
             client: client, cleaner: cleaner, parent: path, name: node, acl: acl, payload: data)
-        let deadline = patience == .once ? Deadline.never : Deadline(after: timeout)
-        let incarnation = try await deadline.limit { [self] (expiry: Expiry) async throws(ZooKeeperError) -> Zxid in
-            let machine = JoinMachine(
-                parent: path, name: node, data: data, acl: acl, session: client.sessionID, patience: patience,
-                leftovers: leftovers)
-            var runner = StepRunner(machine, client: client, cleaner: cleaner, path: path, acl: acl)
-            return try await runner.run(expiry: expiry)
+        guard MembershipRegistry.shared.insert(keeper.path, of: client) else {
+            throw ZooKeeperError(
+                .nodeExists, path: keeper.path, message: "this client is a member under that name already")
         }
-        keeper.begin(incarnation)
-        return Membership(keeper)
+        let deadline = patience == .once ? Deadline.never : Deadline(after: timeout)
+        do {
+            let made = try await deadline.limit { [self] (expiry: Expiry) async throws(ZooKeeperError) -> Zxid in
+                let machine = JoinMachine(
+                    parent: path, name: node, data: data, acl: acl, session: client.sessionID, patience: patience,
+                    leftovers: leftovers)
+                var runner = StepRunner(machine, client: client, cleaner: cleaner, path: path, acl: acl)
+                return try await runner.run(expiry: expiry)
+            }
+            keeper.begin(made)
+            return Membership(keeper)
+        } catch {
+            MembershipRegistry.shared.remove(keeper.path, of: client)
+            throw error
+        }
     }
 
     private func nodeName(of name: String, payload: [UInt8]) throws(ZooKeeperError) -> (name: String, data: [UInt8]) {

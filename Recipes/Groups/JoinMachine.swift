@@ -102,10 +102,8 @@ package struct JoinMachine: StepMachine {
             retries += 1
             return retries > Self.retryLimit ? end(.noNode) : create()
         }
-        if stat.ephemeralOwner == session {
-            if mayExist { return finish(stat.czxid) }
-            return end(.nodeExists, "this session is a member under that name already")
-        }
+        // One of this session that this attempt has not made is the leftover of an earlier one, and about to go.
+        if stat.ephemeralOwner == session, mayExist { return finish(stat.czxid) }
         // Whatever this attempt has sent, the node that is there is not its own.
         mayExist = false
         if stat.ephemeralOwner == .none, leftovers == .replace {

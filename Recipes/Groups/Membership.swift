@@ -68,7 +68,14 @@ final class MembershipKeeper: Sendable {
     let path: String
     let acl: [ACL]
     let ending = Signal<Hold.Ending>()
-    private let state: Mutex<(payload: [UInt8], task: Task<Void, Never>?)>
+    private struct State {
+        var payload: [UInt8]
+        /// The transaction that made the present node.
+        var incarnation: Zxid?
+        var task: Task<Void, Never>?
+    }
+
+    private let state: Mutex<State>
 
     init(
         client: ZooKeeperClient, cleaner: Cleaner, parent: String, name: String, acl: [ACL], payload: [UInt8]
@@ -79,7 +86,7 @@ final class MembershipKeeper: Sendable {
         self.name = name
         self.acl = acl
         path = NodePath.text(of: name, below: parent)
-        state = Mutex((payload, nil))
+        state = Mutex(State(payload: payload))
     }
 
     var payload: [UInt8] { state.withLock { $0.payload } }
@@ -91,14 +98,16 @@ final class MembershipKeeper: Sendable {
 
     /// Starts to look after the node that this transaction has made. Detached: the caller's cancellation ends nothing.
     func begin(_ incarnation: Zxid) {
-        let task = Task.detached { [self] in await keep(incarnation) }
+        state.withLock { $0.incarnation = incarnation }
+        let task = Task.detached { [self] in await keep() }
         state.withLock { $0.task = task }
         if ending.value != nil { task.cancel() }
     }
 
-    private func keep(_ first: Zxid) async {
-        var incarnation = first
-        while ending.value == nil {
+    private var incarnation: Zxid? { state.withLock { $0.incarnation } }
+
+    private func keep() async {
+        while ending.value == nil, let incarnation {
             do throws(ZooKeeperError) {
                 var presence = StepRunner(
                     PresenceMachine(path: path, incarnation: incarnation), client: client, cleaner: cleaner, path: path)
@@ -106,9 +115,10 @@ final class MembershipKeeper: Sendable {
                 let join = JoinMachine(
                     parent: parent, name: name, data: payload, acl: acl, session: client.sessionID, patience: .once)
                 var runner = StepRunner(join, client: client, cleaner: cleaner, path: parent, acl: acl)
-                incarnation = try await runner.run(expiry: Expiry())
+                let next = try await runner.run(expiry: Expiry())
+                state.withLock { $0.incarnation = next }
                 // Left in the meantime: what has just been made goes again.
-                if ending.value != nil { cleaner.disown(path) }
+                if ending.value != nil { cleaner.disown(path, incarnation: next) }
             } catch {
                 if error.code.endsSession { return end(.sessionOver) }
                 if error.code == .cancelled { return }
@@ -122,9 +132,16 @@ final class MembershipKeeper: Sendable {
         }
     }
 
-    private func end(_ loss: HoldLoss) { ending.fire(.lost(loss)) }
+    private func end(_ loss: HoldLoss) { finish(.lost(loss)) }
 
-    private func stop() { state.withLock { $0.task }?.cancel() }
+    /// Ends it, unless it has ended already; the node stays where it is.
+    @discardableResult
+    func finish(_ how: Hold.Ending) -> Bool {
+        guard ending.fire(how) else { return false }
+        MembershipRegistry.shared.remove(path, of: client)
+        state.withLock { $0.task }?.cancel()
+        return true
+    }
 
     /// Writes a new payload, or the present one again.
     func write(_ new: [UInt8]?) async throws(ZooKeeperError) {
@@ -145,20 +162,41 @@ final class MembershipKeeper: Sendable {
     }
 
     func leave() async {
-        guard ending.fire(.released) else { return }
-        stop()
-        await cleaner.disown(path).value
+        guard finish(.released) else { return }
+        await cleaner.disown(path, incarnation: incarnation).value
     }
 
     func abandon() {
-        guard ending.fire(.released) else { return }
-        stop()
-        cleaner.disown(path)
+        guard finish(.released) else { return }
+        cleaner.disown(path, incarnation: incarnation)
     }
 
     func lostError(underlying: (any Error)? = nil) -> ZooKeeperError {
         let reason = loss?.description ?? "it had been left"
         return ZooKeeperError(
             .holdLost, path: path, message: "the membership has ended: \(reason)", underlying: underlying)
+    }
+}
+
+/// The names under which the clients of this process are members or about to be: no client is twice under one.
+///
+/// So a node of the own session at a path is either what this attempt has made, or what an earlier one leaves behind.
+final class MembershipRegistry: Sendable {
+    static let shared = MembershipRegistry()
+
+    private struct Key: Hashable {
+        let client: ObjectIdentifier
+        let path: String
+    }
+
+    private let taken = Mutex<Set<Key>>([])
+
+    /// Whether the name was free; then it is taken.
+    func insert(_ path: String, of client: ZooKeeperClient) -> Bool {
+        taken.withLock { $0.insert(Key(client: ObjectIdentifier(client), path: path)).inserted }
+    }
+
+    func remove(_ path: String, of client: ZooKeeperClient) {
+        _ = taken.withLock { $0.remove(Key(client: ObjectIdentifier(client), path: path)) }
     }
 }

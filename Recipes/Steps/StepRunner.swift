@@ -220,10 +220,12 @@ extension ZooKeeperClient {
         }
     }
 
-    /// Deletes a node if it is an ephemeral one of this session, after a sync.
-    func disown(_ path: String) async throws(ZooKeeperError) {
+    /// Deletes a node if it is an ephemeral one of this session, and of this incarnation if one is given; after a sync.
+    func disown(_ path: String, incarnation: Zxid?) async throws(ZooKeeperError) {
         try await sync(path)
-        guard try await exists(path)?.ephemeralOwner == sessionID else { return }
+        guard let stat = try await exists(path), stat.ephemeralOwner == sessionID,
+            incarnation == nil || incarnation == stat.czxid
+        else { return }
         try await deleteIfPresent(path)
     }
 }

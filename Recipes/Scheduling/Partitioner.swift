@@ -4,7 +4,7 @@ public import ConclaveCore
 /// Divides named shares of work among those who take part: cooperative, sticky, fenced.
 ///
 /// ```swift
-/// let partitioner = Partitioner(client, at: "/work/orders", member: "host-7", shares: (0..<64).map { "p\($0)" })
+/// let partitioner = Partitioner(client, at: "/jobs/orders", member: "host-7", shares: (0..<64).map { "p\($0)" })
 /// try await partitioner.run { share in                       // once for each share that this member gets
 ///     while true { try await process(share.name, fencingToken: share.token) }
 /// }

@@ -76,7 +76,7 @@ enum GroupExamples {
     }
 
     static func partitioning(_ client: ZooKeeperClient) async throws {
-        let partitioner = Partitioner(client, at: "/work/orders", member: "host-7", shares: (0..<64).map { "p\($0)" })
+        let partitioner = Partitioner(client, at: "/jobs/orders", member: "host-7", shares: (0..<64).map { "p\($0)" })
         try await partitioner.run { share in
             while true { try await process(share.name, share.token) }
         }

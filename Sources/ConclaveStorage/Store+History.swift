@@ -20,6 +20,30 @@ extension Store {
         } catch { throw fail(error) }
     }
 
+    /// Whether the logs tell everything that has followed a transaction.
+    ///
+    /// A snapshot that a leader sent stands for transactions that no log here has, and older logs may end with some
+    /// that were never committed. Numbers do not show that gap when an epoch ends in it, but the snapshot does: its own
+    /// transaction is in no log. Nor is the begin of an epoch, at which a leader may write one as well: that counts as a
+    /// gap too. What lies in front of all snapshots is left over from a purge, with gaps that nothing shows any more.
+    ///
+    /// To be asked before the first part of a history is read; costs reading the logs without decoding them.
+    package mutating func isHistoryWhole(behind zxid: Zxid) throws(StorageError) -> Bool {
+        try begin(in: .open)
+        do throws(StorageError) {
+            let files = try directory.logFiles(&volume)
+            let snapshots = try directory.snapshotFiles(&volume)
+            guard let begin = try boundary(behind: zxid, in: files), let start = begin.last else { return false }
+            if let oldest = snapshots.last?.zxid, let first = files.last(where: { $0 <= oldest }) {
+                guard begin.file >= first else { return false }
+            }
+            for snapshot in snapshots where snapshot.zxid > start {
+                guard try boundary(behind: snapshot.zxid, in: files)?.last == snapshot.zxid else { return false }
+            }
+            return true
+        } catch { throw fail(error) }
+    }
+
     /// Transactions from the logs: the newest one at or before `after`, and what follows it.
     ///
     /// - Parameters:

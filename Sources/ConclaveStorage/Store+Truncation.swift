@@ -65,8 +65,8 @@ extension Store {
         return true
     }
 
-    /// Where the log that holds a transaction must be cut to end with it.
-    private struct Boundary {
+    /// Where the log that holds a transaction would be cut to end with it.
+    struct Boundary {
         let file: Zxid
         /// The last transaction that stays.
         var last: Zxid?
@@ -76,7 +76,7 @@ extension Store {
         var next: Zxid?
     }
 
-    private mutating func boundary(behind zxid: Zxid, in files: [Zxid]) throws(StorageError) -> Boundary? {
+    mutating func boundary(behind zxid: Zxid, in files: [Zxid]) throws(StorageError) -> Boundary? {
         guard let name = files.last(where: { $0 <= zxid }) else { return nil }
         var boundary = Boundary(file: name)
         let path = directory.logPath(name)

@@ -52,6 +52,37 @@ struct HistoryTests {
         #expect(try store.history(after: zxid(22), through: zxid(30), limitBytes: .max)?.count == 9)
     }
 
+    @Test("Logs in front of a snapshot that a leader sent do not tell what has followed them")
+    func gap() throws {
+        var (store, _, _) = try History.recover(SimulatedDisk())
+        _ = try store.append(History.batch(1...5))
+        #expect(try store.isHistoryWhole(behind: zxid(2)))
+        #expect(try !store.isHistoryWhole(behind: zxid(0)))
+        // The epoch of the last of these has ended, and with it the numbers do not show the gap.
+        try store.beginReceivedSnapshot(zxid: Zxid(epoch: 1, counter: 7))
+        try store.writeSnapshot(History.snapshotBody(through: zxid(5)))
+        try store.installSnapshot(digest: nil)
+        _ = try store.append(History.batch(Zxid(epoch: 2, counter: 1).rawValue...Zxid(epoch: 2, counter: 9).rawValue))
+        for _ in 0..<2 {
+            #expect(try !store.isHistoryWhole(behind: zxid(2)))
+            #expect(try !store.isHistoryWhole(behind: Zxid(epoch: 1, counter: 7)))
+            #expect(try store.isHistoryWhole(behind: Zxid(epoch: 2, counter: 1)))
+            (store, _, _) = try History.recover(store.disk.afterCrash(.everything, seed: 1))
+        }
+    }
+
+    @Test("Logs that a purge has left in front of all snapshots tell nothing, those behind a snapshot written here do")
+    func leftOver() throws {
+        var (store, _, _) = try History.recover(try History.threeFiles())
+        #expect(try store.isHistoryWhole(behind: zxid(1)))
+        #expect(try store.isHistoryWhole(behind: zxid(12)))
+        var disk = store.disk
+        for name in [Int64(0), 10] { try disk.remove(History.snapshot(name)) }
+        (store, _, _) = try History.recover(disk.afterCrash(.everything, seed: 1))
+        #expect(try !store.isHistoryWhole(behind: zxid(9)))
+        #expect(try store.isHistoryWhole(behind: zxid(12)))
+    }
+
     @Test("A leader writes a snapshot at the begin of its epoch, before there is a transaction in it")
     func beginOfEpoch() throws {
         var (store, _, _) = try History.recover(SimulatedDisk())

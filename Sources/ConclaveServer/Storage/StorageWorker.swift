@@ -171,7 +171,8 @@ extension StorageWorker {
     ) throws(StorageError) -> [Proposal]? {
         if isFirst {
             guard let sizes = try store.historySizes(behind: after),
-                options.allowsHistorySync(logBytes: sizes.logBytes, snapshotBytes: sizes.snapshotBytes)
+                options.allowsHistorySync(logBytes: sizes.logBytes, snapshotBytes: sizes.snapshotBytes),
+                try store.isHistoryWhole(behind: after)
             else { return nil }
         }
         return try store.history(after: after, through: through, limitBytes: historyBytes)

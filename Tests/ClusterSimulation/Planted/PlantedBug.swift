@@ -39,6 +39,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case changesProposals
     /// A snapshot for a learner has lost a part (ZOOKEEPER-3104).
     case losesSnapshotSlice
+    /// Logs are sent although a snapshot stands for what they lack (ZOOKEEPER-4925's effect).
+    case handsOnGaps
     /// A snapshot for a learner comes without the sessions (ZOOKEEPER-3127).
     case streamsWithoutSessions
 

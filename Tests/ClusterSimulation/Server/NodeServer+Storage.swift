@@ -170,6 +170,7 @@ extension NodeServer {
             guard let sizes = try store.historySizes(behind: after),
                 cluster.ensemble(id).allowsHistorySync(logBytes: sizes.logBytes, snapshotBytes: sizes.snapshotBytes)
             else { return nil }
+            if planted != .handsOnGaps, try !store.isHistoryWhole(behind: after) { return nil }
         }
         return try store.history(after: after, through: through, limitBytes: cluster.historyBytes)
     }

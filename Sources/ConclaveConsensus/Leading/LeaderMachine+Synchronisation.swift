@@ -126,6 +126,9 @@ extension LeaderMachine {
         guard case .awaitingHistory(let sync) = learners[slot].gate, learners[slot].stage != .closed else { return }
         if let proposals, let part = HistoryPart(proposals, sync, learner: learners[slot].lastZxid) {
             sendHistory(part, sync, slot: slot, now: now)
+        } else if !sync.isFirst, sync.through.counter == 0, proposals?.last?.zxid == sync.after {
+            // The begin of an epoch is no transaction: in front of it there is nothing more.
+            release(slot, now: now)
         } else if sync.isFirst {
             awaitSnapshot(slot)
         } else {

@@ -63,6 +63,18 @@ struct LeaderHistoryTests {
                 == [.diff(3, 4)] + Sent.committed(2, 1...1) + Sent.committed(3, 1...4) + [.newLeader(4)])
     }
 
+    @Test("Memory that begins with an epoch goes on where the logs end")
+    func historyUpToEpochBegin() throws {
+        var leader = try LeaderHarness(
+            acceptedEpoch: 3, currentEpoch: 3, lastZxid: zxid(3, 2), history: makeLog(after: zxid(3, 0), (3, 1...2)))
+        let two = leader.join(2, current: 2, last: zxid(2, 1))
+        leader.perform { $0.historyRead(two, proposals: (1...3).map { proposal(2, $0) }, now: $1) }
+        leader.perform { $0.historyRead(two, proposals: [proposal(2, 3)], now: $1) }
+        #expect(
+            leader.sent(two).dropFirst()
+                == [.diff(3, 2)] + Sent.committed(2, 2...3) + Sent.committed(3, 1...2) + [.newLeader(4)])
+    }
+
     @Test(
         "Without logs that begin early enough and have no hole, a snapshot is sent",
         arguments: [nil, [], [3, 4], [1, 3, 4], [1], [1, 2, 3, 4, 5]] as [[UInt32]?])

@@ -59,6 +59,8 @@ package struct SimulatedDisk: Disk, Sendable {
     package private(set) var operationCount = 0
     /// How many reads there were.
     package private(set) var readCount = 0
+    /// How many calls failed because they were told to, for lack of room, or in a crash.
+    package private(set) var failureCount = 0
     /// What was done, newest last; only while `recordsOperations`.
     package private(set) var operations: [String] = []
     package var recordsOperations = false
@@ -223,6 +225,7 @@ package struct SimulatedDisk: Disk, Sendable {
         hasCrashed = false
         operationCount = 0
         readCount = 0
+        failureCount = 0
         operations = []
         crashAtOperation = nil
         failures = [:]
@@ -243,11 +246,13 @@ package struct SimulatedDisk: Disk, Sendable {
         if recordsOperations { operations.append("\(name()) \(path(of: place))") }
         if !failures.isEmpty, let reason = failures[operationCount] {
             failing?(&self)
+            failureCount += 1
             throw DiskError(reason, path: path(of: place), message: "\(name()): a failure was asked for")
         }
         if operationCount == crashAtOperation {
             if let crashing { crashing(&self) } else { body(&self) }
             hasCrashed = true
+            failureCount += 1
             try checkAlive(place)
         }
         if capturesCrashes {
@@ -264,6 +269,7 @@ package struct SimulatedDisk: Disk, Sendable {
         try checkAlive(place)
         defer { readCount += 1 }
         if !readFailures.isEmpty, let reason = readFailures[readCount] {
+            failureCount += 1
             throw DiskError(reason, path: path(of: place), message: "a failure was asked for")
         }
     }
@@ -273,10 +279,11 @@ package struct SimulatedDisk: Disk, Sendable {
         throw DiskError(.other(errno: 5), path: path(of: place), message: "the machine has crashed")
     }
 
-    private func checkRoom(_ file: File, _ size: Int) throws(DiskError) {
+    private mutating func checkRoom(_ file: File, _ size: Int) throws(DiskError) {
         guard let capacity else { return }
         let used = names.values.reduce(0) { $0 + ($1 == file.inode ? 0 : inodes[$1].current.size) }
         guard used + max(size, inodes[file.inode].current.size) <= capacity else {
+            failureCount += 1
             throw DiskError(.full, path: path(of: .file(file)), message: "the disk is full")
         }
     }

@@ -13,7 +13,10 @@ struct Arguments {
     var servers: Int?
     var observers: Int?
     var jobs = ProcessInfo.processInfo.activeProcessorCount
-    var planted: PlantedBug?
+    /// The name of the bug.
+    var planted: String?
+    /// All bugs, one after another.
+    var wantsTable = false
     var replay: UInt64?
     var lines = 400
     var profiles = FaultProfile.all
@@ -26,25 +29,23 @@ struct Arguments {
                 wantsHelp = true
                 continue
             }
+            if name == "--planted", rest.first?.hasPrefix("--") ?? true {
+                wantsTable = true
+                continue
+            }
             guard let value = rest.popFirst() else { throw Mistake(message: "\(name) needs a value, or is not known") }
             switch name {
-            case "--seeds": seeds = try Self.number(value, name)
-            case "--first": first = try Self.number(value, name)
+            case "--seeds": seeds = min(try Self.number(value, name), 1 << 40)
+            case "--first": first = min(try Self.number(value, name), 1 << 60)
             case "--servers": servers = max(1, Int(try Self.number(value, name) % 64))
             case "--observers": observers = Int(try Self.number(value, name) % 32)
             case "--jobs": jobs = max(1, Int(try Self.number(value, name) % 256))
             case "--replay": replay = try Self.number(value, name)
             case "--lines": lines = Int(try Self.number(value, name) % 100_000_000)
             case "--planted":
-                guard let bug = PlantedBug(rawValue: value) else {
-                    throw Mistake(message: "no bug is called \(value)")
-                }
-                planted = bug
-            case "--profile":
-                guard let profile = FaultProfile.named(value) else {
-                    throw Mistake(message: "no profile is called \(value)")
-                }
-                profiles = [profile]
+                guard PlantedBug(rawValue: value) != nil else { throw Mistake(message: "no bug is called \(value)") }
+                planted = value
+            case "--profile": profiles = try Self.profiles(value)
             default: throw Mistake(message: "\(name) is not known")
             }
         }
@@ -55,9 +56,34 @@ struct Arguments {
         return number
     }
 
-    func sweep(_ profile: FaultProfile) -> ClusterSweep {
+    private static func profiles(_ text: String) throws(Mistake) -> [FaultProfile] {
+        if text == "all" { return FaultProfile.all }
+        if text == "faults" { return FaultProfile.all.filter { !$0.kinds.isEmpty } }
+        var profiles: [FaultProfile] = []
+        for name in text.split(separator: ",") {
+            guard let profile = FaultProfile.named(String(name)) else {
+                throw Mistake(message: "no profile is called \(name)")
+            }
+            profiles.append(profile)
+        }
+        guard !profiles.isEmpty else { throw Mistake(message: "--profile \(text): expected names") }
+        return profiles
+    }
+
+    /// What runs one seed.
+    func runner(_ profile: FaultProfile) -> @Sendable (UInt64) -> RunReport {
+        let sweep = clusters(profile)
+        return { sweep.run(seed: $0) }
+    }
+
+    func clusters(_ profile: FaultProfile) -> ClusterSweep {
+        let bug = planted.flatMap(PlantedBug.init(rawValue:))
+        return ClusterSweep(profile, servers: .init(planted: bug), clients: .init(planted: bug), options: options())
+    }
+
+    private func options() -> @Sendable (UInt64) -> SimulationOptions {
         let (servers, observers) = (servers, observers)
-        return ClusterSweep(profile, servers: .init(planted: planted), clients: .init(planted: planted)) { seed in
+        return { seed in
             var options = SimulationOptions.drawn(seed: seed)
             if let servers {
                 options.servers = servers
@@ -76,7 +102,7 @@ struct Arguments {
         var command = "swift run -c release simulate --replay \(seed) --profile \(profile.name)"
         if let servers { command += " --servers \(servers)" }
         if let observers { command += " --observers \(observers)" }
-        if let planted { command += " --planted \(planted.rawValue)" }
+        if let planted { command += " --planted \(planted)" }
         return command
     }
 
@@ -85,15 +111,17 @@ struct Arguments {
         simulate: runs whole clusters of servers and clients in simulated time, with faults, one cluster for each seed, and
         checks every promise.
 
-          --seeds N        how many seeds (100)
+          --seeds N        how many seeds of every profile (100)
           --first S        the first one (1)
-          --profile NAME   only this kind of faults: \(FaultProfile.all.map(\.name).joined(separator: ", "))
+          --profile NAMES  only these kinds of faults: \(FaultProfile.all.map(\.name).joined(separator: ","))
+                           or damage; all: those that are named here; faults: all but none
           --servers N      voters, instead of what the seed says
           --observers K    observers, instead of what the seed says
           --jobs N         clusters at a time (as many as there are processors)
           --replay SEED    one seed, with its trace; together with --profile
           --lines N        how much of the trace (400)
-          --planted NAME   with a planted bug, up to the seed that finds it:
+          --planted        with every planted bug, one after another: prints how many runs each took to find
+          --planted NAME   with a planted bug, up to the run that finds it:
                            \(PlantedBug.allCases.map(\.rawValue).joined(separator: "\n                           "))
           --help
 

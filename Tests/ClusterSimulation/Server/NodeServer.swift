@@ -125,10 +125,19 @@ package struct NodeServer: SimulatedServer {
         work(&world)
     }
 
-    /// Storage is gone, and with it the server.
+    /// Storage is gone, and with it the server. That must have a cause: a call that failed because the plan said so, or
+    /// damage.
     func stop(_ error: StorageError, _ world: inout World) {
-        // A snapshot that cannot be read counts as damaged, and then the logs do not reach from an older one.
-        let isOfDisk = error.code == .disk || error.code == .full || !store.disk.disk.readFailures.isEmpty
+        let hasFailed = store.disk.disk.failureCount > 0
+        let isDamaged = world.view.servers[world.process].isDamaged
+        let isOfDisk =
+            switch error.code {
+            case .disk, .full: hasFailed
+            // A snapshot that cannot be read counts as damaged, and then the logs do not reach from an older one.
+            case .corrupt, .missing, .gap: hasFailed || isDamaged
+            case .noSnapshot, .unsupported: isDamaged
+            case .layout, .epochs, .misuse, .stopped: false
+            }
         world.stop(isOfDisk ? .disk(error.description) : .fatal(error.description))
     }
 

@@ -41,7 +41,9 @@ package struct SweepReport: Sendable {
     /// Runs in which no client's write was answered at all: such a run tests nothing.
     package private(set) var idleRuns = 0
     package private(set) var faults = FaultCounts()
-    /// The first few.
+    /// Runs in which a promise was broken.
+    package private(set) var failed = 0
+    /// The first few of them.
     package private(set) var failures: [RunReport] = []
 
     package init() {}
@@ -58,7 +60,9 @@ package struct SweepReport: Sendable {
         watches += report.watches
         if report.answeredWrites == 0 { idleRuns += 1 }
         faults.add(report.faults)
-        if report.violation != nil, failures.count < 10 { failures.append(report) }
+        guard report.violation != nil else { return }
+        failed += 1
+        if failures.count < 10 { failures.append(report) }
     }
 
     package mutating func add(_ other: SweepReport) {
@@ -73,6 +77,7 @@ package struct SweepReport: Sendable {
         watches += other.watches
         idleRuns += other.idleRuns
         faults.add(other.faults)
+        failed += other.failed
         failures = Array((failures + other.failures).prefix(10))
     }
 }
@@ -83,7 +88,7 @@ extension SweepReport: CustomStringConvertible {
         \(runs) runs, \(simulatedMilliseconds / 1000) s of simulated time, \(events) events, \(elections) elections, \
         \(operations) operations (\(answeredWrites) writes answered, \(unknown) outcomes unknown), \(watches) watches, \
         \(faults.total) faults, slowest healing \(slowestHealingMilliseconds) ms, \(idleRuns) idle runs, \
-        \(failures.count) failures
+        \(failed) failures
         """
     }
 }

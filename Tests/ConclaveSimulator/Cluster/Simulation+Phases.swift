@@ -51,6 +51,7 @@ extension Simulation {
                 // A fault that has not struck yet must not strike now.
                 if isServer.contains(process) {
                     servers[process]?.disk.failures = [:]
+                    servers[process]?.disk.readFailures = [:]
                     servers[process]?.disk.crashAtOperation = nil
                 }
             } else if !world.processes[process].isExcused {

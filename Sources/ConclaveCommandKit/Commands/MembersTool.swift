@@ -6,7 +6,7 @@ import Recipes
 /// `conclave members`: who takes part in a group.
 package enum MembersTool: ToolCommand {
     static let json = OptionSpecification("--json", help: "one JSON object for each line of output")
-    static let count = OptionSpecification("--count", value: "NUMBER", help: "watch, health: end after so many changes")
+    static let count = OptionSpecification("--count", value: "NUMBER", help: "watch, health: end after so many lines")
     static let payload = OptionSpecification("--payload", value: "TEXT", help: "join: what others see of the member")
     static let party = OptionSpecification("--party", help: "join: under a node of the kind that kazoo's Party reads")
     static let beat = OptionSpecification("--beat", value: "TIME", help: "join: write a heartbeat so often")
@@ -101,10 +101,10 @@ package enum MembersTool: ToolCommand {
                         let text = [word, member.identity, DataText.preview(member.payload)]
                         context.console.line(text.filter { !$0.isEmpty }.joined(separator: " "))
                     }
+                    shown += 1
+                    if shown == limit { return }
                 }
             }
-            shown += 1
-            if shown == limit { return }
         }
     }
 
@@ -124,9 +124,9 @@ package enum MembersTool: ToolCommand {
                     let time = DateText.precise(health.lastBeatMilliseconds)
                     context.console.line("\(health.member.identity) \(word(health.condition)), last heard \(time)")
                 }
+                shown += 1
+                if shown == limit { return }
             }
-            shown += 1
-            if shown == limit { return }
         }
     }
 

@@ -105,44 +105,17 @@ package final class ForegroundProcess: Sendable {
         _ path: String, _ words: [String], _ environment: [String: String], _ start: StartBox, _ result: ResultBox
     ) {
         let terminal = TerminalOwnership.current()
-        switch spawn(path, words, environment) {
-        case .failure(let error):
-            start.set(.failure(error))
-        case .success(let id):
+        do {
+            let variables = environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            let id = try Spawn.start(path, words, variables, ownGroup: true)
             terminal?.give(to: id)
             start.set(.success(id))
             let ending = wait(for: id, terminal)
             terminal?.takeBack(from: id)
             result.set(ending)
+        } catch {
+            start.set(.failure(error))
         }
-    }
-
-    private static func spawn(
-        _ path: String, _ words: [String], _ environment: [String: String]
-    ) -> Result<pid_t, SystemError> {
-        #if canImport(Darwin)
-        var attributes: posix_spawnattr_t?
-        #else
-        var attributes = posix_spawnattr_t()
-        #endif
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // This process blocks and ignores signals for its own purposes; the new one starts without any of that.
-        var none = sigset_t()
-        sigemptyset(&none)
-        var all = sigset_t()
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
-        var arguments = words.map { strdup($0) } + [nil]
-        var variables = environment.sorted { $0.key < $1.key }.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { for text in arguments + variables { free(text) } }
-        var id = pid_t()
-        let number = posix_spawn(&id, path, nil, &attributes, &arguments, &variables)
-        return number == 0 ? .success(id) : .failure(SystemError("posix_spawn", errno: Errno(rawValue: number)))
     }
 
     /// Waits until the process has ended. When it is stopped from the terminal, this process stops as well, so that the

@@ -49,14 +49,6 @@ package enum ConnectionOptions {
         _ arguments: Arguments, _ context: ToolContext, _ body: (ZooKeeperClient) async throws -> R
     ) async throws -> R {
         let options = try options(arguments, context)
-        let client = try await ZooKeeperClient.connect(to: servers(arguments, context), options: options)
-        do {
-            let result = try await body(client)
-            await client.close()
-            return result
-        } catch {
-            await client.close()
-            throw error
-        }
+        return try await withZooKeeperClient(connectedTo: servers(arguments, context), options: options, body)
     }
 }

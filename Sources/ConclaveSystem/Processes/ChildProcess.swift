@@ -61,7 +61,7 @@ package final class ChildProcess: Sendable {
         let started = BlockingQueue<Result<Int32, SystemError>>(limit: 1)
         _ = try ThreadHandle(name: "child") { [outcome] in
             let result = Result { () throws(SystemError) in
-                try Self.spawn(arguments, Self.merged(environment), ownGroup: ownGroup, output: output)
+                try Spawn.start(program, arguments, Self.merged(environment), ownGroup: ownGroup, output: output)
             }
             started.send(result)
             if case .success(let processID) = result { Self.reap(processID, outcome) }
@@ -115,55 +115,6 @@ package final class ChildProcess: Sendable {
     private static func decode(_ number: Int32) -> ExitStatus {
         let signal = number & 0x7F
         return signal == 0 ? .exited(code: (number >> 8) & 0xFF) : .signalled(Signal(rawValue: signal))
-    }
-
-    private static func spawn(
-        _ arguments: [String], _ environment: [String], ownGroup: Bool, output: FileDescriptor?
-    ) throws(SystemError) -> Int32 {
-        #if canImport(Darwin)
-        var attributes: posix_spawnattr_t?
-        #else
-        var attributes = posix_spawnattr_t()
-        #endif
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        var all = sigset_t()
-        sigfillset(&all)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        var flags = Int32(POSIX_SPAWN_SETSIGMASK) | Int32(POSIX_SPAWN_SETSIGDEF)
-        if ownGroup {
-            posix_spawnattr_setpgroup(&attributes, 0)
-            flags |= Int32(POSIX_SPAWN_SETPGROUP)
-        }
-        posix_spawnattr_setflags(&attributes, Int16(flags))
-        #if canImport(Darwin)
-        var actions: posix_spawn_file_actions_t?
-        #else
-        var actions = posix_spawn_file_actions_t()
-        #endif
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        if let output {
-            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-            posix_spawn_file_actions_adddup2(&actions, output.rawValue, 1)
-            posix_spawn_file_actions_adddup2(&actions, output.rawValue, 2)
-        }
-
-        var arguments: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        var environment: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
-        defer {
-            for pointer in arguments { free(pointer) }
-            for pointer in environment { free(pointer) }
-        }
-        var processID: pid_t = 0
-        let result = posix_spawnp(&processID, arguments[0]!, &actions, &attributes, &arguments, &environment)
-        guard result == 0 else {
-            throw SystemError("posix_spawn", errno: Errno(rawValue: result))
-        }
-        return processID
     }
 
     /// This process's environment with the changes, in the form `NAME=value`.

@@ -154,13 +154,13 @@ extension NodeServer {
         } else {
             try store.rewind()
         }
-        var builder = TreeBuilder(options: options)
-        let recovered = try store.recover(into: &builder)
+        var loader = TreeLoader(options: options)
+        let recovered = try store.recover(into: &loader)
         lastLogged = recovered.lastZxid
         unapplied = RingBuffer()
         world.observe(.recovered(through: recovered.lastZxid))
         isStoring = false
-        node?.reloaded(builder.tree, now: Self.now(world, planted), wall: world.wall)
+        node?.reloaded(loader.tree, now: Self.now(world, planted), wall: world.wall)
     }
 
     private mutating func history(

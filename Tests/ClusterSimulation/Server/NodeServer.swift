@@ -100,25 +100,25 @@ package struct NodeServer: SimulatedServer {
         let ensemble = cluster.ensemble(id)
         var treeOptions = TreeOptions()
         treeOptions.hashSeed = seed
-        var builder = TreeBuilder(options: treeOptions, keepingRecent: ensemble.commitLogCount + 1)
-        let recovered = try store.recover(into: &builder)
+        var loader = TreeLoader(options: treeOptions, keepingRecent: ensemble.commitLogCount + 1)
+        let recovered = try store.recover(into: &loader)
         let epochs = try store.loadEpochs()
-        if let mismatch = builder.digestMismatch {
+        if let mismatch = loader.digestMismatches.first {
             world.fail("equal histories give equal states", "replaying \(mismatch.zxid) gave another digest")
         }
-        if let problem = builder.problems.first { world.fail("a snapshot is whole", "\(problem)") }
+        if let problem = loader.problems.first { world.fail("a snapshot is whole", "\(problem)") }
         lastLogged = max(recovered.lastZxid, .zero)
         world.observe(.recovered(through: lastLogged))
         world.observe(.acceptedEpoch(epochs.accepted))
         world.observe(.currentEpoch(epochs.current))
         let machine = ServerMachine(
-            options: cluster.server(id, hashSeed: seed), tree: builder.tree, commandWords: [], now: world.now,
+            options: cluster.server(id, hashSeed: seed), tree: loader.tree, commandWords: [], now: world.now,
             wall: world.wall)
         var node = NodeMachine(
             options: ensemble, configuration: cluster.configuration(seenBy: id, planted),
             role: cluster.role(of: id, planted), server: machine,
             acceptedEpoch: epochs.accepted, currentEpoch: epochs.current,
-            history: builder.recent.map { Proposal($0) }, now: world.now)
+            history: loader.recent.map { Proposal($0) }, now: world.now)
         node.start(now: world.now, wall: world.wall)
         self.node = node
         for port in Port.allCases { world.listen(on: port) }

@@ -1,42 +1,40 @@
 import ConclaveCore
-import ConclaveStorage
-import ConclaveTree
 
 /// Builds the tree while storage reads the history.
-struct TreeLoader: RecoveryTarget {
-    private(set) var tree: DataTree
-    private(set) var problems: [LoadProblem] = []
+package struct TreeLoader: RecoveryTarget {
+    package private(set) var tree: DataTree
+    package private(set) var problems: [LoadProblem] = []
     private var effects = TreeEffects(isRecording: false)
     /// Transactions after which the tree's digest was not what the log says.
-    private(set) var digestMismatches: [TreeEffects.DigestMismatch] = []
+    package private(set) var digestMismatches: [TreeEffects.DigestMismatch] = []
 
     /// The newest transactions, for servers that catch up.
-    private(set) var recent = RingBuffer<Transaction>()
+    package private(set) var recent = RingBuffer<Transaction>()
     private let recentLimit: Int
 
     /// - Parameter keepingRecent: how many of the newest transactions to keep.
-    init(options: TreeOptions, keepingRecent recentLimit: Int = 0) {
+    package init(options: TreeOptions, keepingRecent recentLimit: Int = 0) {
         tree = DataTree(options: options)
         self.recentLimit = recentLimit
     }
 
-    mutating func beginSnapshot() { tree.beginLoading() }
+    package mutating func beginSnapshot() { tree.beginLoading() }
 
-    mutating func session(_ session: SessionID, timeoutMilliseconds: Int32) {
+    package mutating func session(_ session: SessionID, timeoutMilliseconds: Int32) {
         tree.loadSession(session, timeoutMilliseconds: timeoutMilliseconds)
     }
 
-    mutating func acl(key: Int64, _ acl: [ACL]) { tree.loadACL(key: key, acl: acl) }
+    package mutating func acl(key: Int64, _ acl: [ACL]) { tree.loadACL(key: key, acl: acl) }
 
-    mutating func node(path: Span<UInt8>, data: Span<UInt8>?, aclKey: Int64, stat: StoredStat) -> Bool {
+    package mutating func node(path: Span<UInt8>, data: Span<UInt8>?, aclKey: Int64, stat: StoredStat) -> Bool {
         tree.loadNode(path: path, data: data, aclKey: aclKey, stat: stat)
     }
 
-    mutating func endSnapshot(zxid: Zxid, digest: (zxid: Zxid, digest: TreeDigest)?) {
+    package mutating func endSnapshot(zxid: Zxid, digest: (zxid: Zxid, digest: TreeDigest)?) {
         problems = tree.finishLoading(zxid: zxid, digest: digest)
     }
 
-    mutating func replay(_ transaction: Transaction) {
+    package mutating func replay(_ transaction: Transaction) {
         tree.apply(transaction, effects: &effects)
         if recentLimit > 0 {
             recent.append(transaction)

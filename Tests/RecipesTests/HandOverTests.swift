@@ -284,7 +284,7 @@ struct LiveHandOverTests {
             #expect(last.token > tokens[4])
             await election.waitUntilClean()
             await last.resign()
-            #expect(try await client.children(of: live.path).names.isEmpty)
+            #expect(try await live.names(with: client).isEmpty)
         }
     }
 
@@ -409,7 +409,7 @@ struct LiveHandOverTests {
             #expect(sessions.value[0].sessionID != sessions.value[1].sessionID)
             running.cancel()
             _ = await #expect(throws: CancellationError.self) { try await running.value }
-            #expect(try await observer.children(of: live.path).names.isEmpty)
+            #expect(try await live.names(with: observer).isEmpty)
         }
     }
 

@@ -154,7 +154,7 @@ struct LiveSequentialIDsTests {
             for drawn in numbers { #expect(zip(drawn, drawn.dropFirst()).allSatisfy { $0 < $1 }) }
             #expect(Set(numbers.joined()).count == 80)
             for source in sources { await source.waitUntilClean() }
-            let left = try await (try await live.connect()).children(of: live.path).names.count
+            let left = try await live.names(with: try await live.connect()).count
             #expect(left == (form == .sequentialNodes(kept: true) ? 80 : 0))
         }
     }

@@ -58,9 +58,9 @@ struct LiveHoldTests {
             let first = try await live.connect()
             let lock = DistributedLock(first, at: live.path, lockDelay: delay)
             await (try await lock.acquire()).release()
-            #expect(try await observer.children(of: live.path).names.isEmpty)
+            #expect(try await live.names(with: observer).isEmpty)
             let grant = try await lock.acquire()
-            #expect(try await observer.children(of: live.path).names.count == 2)
+            #expect(try await live.names(with: observer).count == 2)
             // Whoever waits need not know of the delay.
             let second = DistributedLock(observer, at: live.path)
             let waiting = Task { try await second.acquire() }
@@ -72,9 +72,11 @@ struct LiveHoldTests {
             #expect(next.token > grant.token)
             #expect(next.isHeld)
             await next.release()
-            #expect(try await observer.children(of: live.path).names.isEmpty)
+            #expect(try await live.names(with: observer).isEmpty)
             // What is over delays nobody any more.
-            #expect(try await second.tryAcquire() != nil)
+            let last = try await second.tryAcquire()
+            #expect(last != nil)
+            await last?.release()
         }
     }
 
@@ -89,7 +91,7 @@ struct LiveHoldTests {
             let second = DistributedLock(client, at: live.path)
             let start = ContinuousClock.now
             #expect(try await second.tryAcquire() == nil)
-            let names = try await client.children(of: live.path).names
+            let names = try await live.names(with: client)
             #expect(names.count == 1 && names.allSatisfy { HoldMarker($0) != nil })
             await #expect(throws: ZooKeeperError(.deadlineExceeded, path: live.path)) {
                 try await second.acquire(timeout: .milliseconds(20))
@@ -101,7 +103,7 @@ struct LiveHoldTests {
             // By the server's clock, which counts in milliseconds.
             #expect(ContinuousClock.now - start >= .milliseconds(900))
             await grant?.release()
-            #expect(try await client.children(of: live.path).names.isEmpty)
+            #expect(try await live.names(with: client).isEmpty)
             await lost.release()
         }
     }
@@ -121,7 +123,7 @@ struct LiveHoldTests {
             waiting.cancel()
             await #expect(throws: ZooKeeperError(.cancelled, path: live.path)) { try await waiting.value }
             await waiter.waitUntilClean()
-            let names = try await client.children(of: live.path).names
+            let names = try await live.names(with: client)
             #expect(names.compactMap(HoldMarker.init).map(\.delayMilliseconds) == [600_000])
             #expect(names.count == 1)
         }

@@ -64,6 +64,15 @@ final class Live: Sendable {
         return path
     }
 
+    /// What is below the path of the test. Nothing without that node: a server removes an empty container within a minute.
+    func names(with client: ZooKeeperClient) async throws -> [String] {
+        do {
+            return try await client.children(of: path).names
+        } catch let error where error.code == .noNode {
+            return []
+        }
+    }
+
     /// A new session.
     func connect(
         to servers: String = LiveServer.servers, options: ZooKeeperClient.Options = .init()

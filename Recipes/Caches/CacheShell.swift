@@ -51,12 +51,20 @@ struct CacheShell: ~Copyable {
         let inbox = inbox
         let client = client
         return await withDiscardingTaskGroup(returning: ZooKeeperError?.self) { group in
+            defer { group.cancelAll() }
+            let isObserving = Signal<Void>()
             group.addTask {
-                for await state in client.states where state == .suspended { inbox.interrupt() }
+                for await state in client.states {
+                    isObserving.fire(())
+                    if state == .suspended { inbox.interrupt() }
+                }
                 // After the last state: wakes the loop, whose next request tells why the session is over.
+                isObserving.fire(())
                 inbox.interrupt()
             }
-            defer { group.cancelAll() }
+            // What is read before somebody looks out for a suspension could grow old without being noticed. Throws only
+            // when cancelled.
+            guard (try? await isObserving.wait()) != nil else { return nil }
             while true {
                 do throws(ZooKeeperError) {
                     if !isWatching { try await watch(&group) }

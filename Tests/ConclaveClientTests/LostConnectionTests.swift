@@ -124,7 +124,9 @@ import Testing
         let server = try FakeServer()
         defer { server.stop() }
         let (client, _) = try await server.client(timeout: 2_000)
-        #expect(try await client.holdEnd() == .lapsed)
+        // A machine that is so busy that the client's loop runs only after the whole time-out tells the end of the session.
+        let end = try await client.holdEnd()
+        #expect(end == .lapsed || client.state == .expired, "\(String(describing: end))")
         #expect(!client.isHolding)
         #expect(client.validUntil <= ContinuousClock.now)
         await Self.wait(for: .expired, of: client)

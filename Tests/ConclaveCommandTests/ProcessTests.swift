@@ -29,7 +29,8 @@ struct ProcessTests {
         // The pipe ends only when the last of the group has gone.
         let process = try await ForegroundProcess.start(
             ["sh", "-c", "sleep 60 & sleep 60 & wait"], environment: environment)
-        #expect(await process.stop(grace: .seconds(10)) == .signalled(15))
+        let ending = await process.stop(grace: .seconds(60))
+        #expect(ending == .signalled(15), "\(ending)")
     }
 
     @Test("What cannot be run is said, with the statuses of shells")
@@ -60,7 +61,7 @@ struct ProcessTests {
             .sessionOver
         }
         // The hold may be lost before the signal is felt, and either ends the command.
-        #expect(result == .ended(status: 143) || result == .lost(.sessionOver))
+        #expect(result == .ended(status: 143) || result == .lost(.sessionOver), "\(result)")
         let kept = try await held("sleep", "60").run(tool.context) { () async throws(CancellationError) in nil }
         #expect(kept == .ended(status: 143))
     }

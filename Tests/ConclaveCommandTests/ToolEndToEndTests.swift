@@ -310,4 +310,25 @@ struct ToolEndToEndTests {
         #expect(await tool.run("server").status == 2)
         #expect(await tool.run("server", file.path(), "--data-dir", "/x").status == 2)
     }
+
+    @Test(
+        "The address for clients may bring the port",
+        arguments: [
+            (["--listen", "0.0.0.0"], "0.0.0.0", 2181), (["--listen", "::"], "::", 2181),
+            (["--listen", "localhost:7"], "localhost", 7), (["--listen", "[::1]:7"], "::1", 7),
+            (["--listen", "::1", "--client-port", "8"], "::1", 8),
+        ])
+    func listening(_ words: [String], _ address: String, _ port: Int) throws {
+        let parsed = try ArgumentParser(ServerTool.specification).parse(["--data-dir", "/x"] + words)
+        let configuration = try ServerTool.configuration(parsed, ToolFixture().context)
+        #expect(configuration.clientAddress == address && configuration.clientPort == port)
+    }
+
+    @Test(
+        "An address with a wrong port is refused",
+        arguments: [["localhost:x"], ["localhost:65536"], ["localhost:"], ["localhost:7", "--client-port", "7"]])
+    func refusedPort(_ words: [String]) async {
+        let result = await ToolFixture().run(["server", "--data-dir", "/x", "--listen"] + words)
+        #expect(result.status == 2 && result.errors.contains("port"), "\(result)")
+    }
 }

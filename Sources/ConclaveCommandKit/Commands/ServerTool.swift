@@ -9,7 +9,7 @@ package enum ServerTool: ToolCommand {
     static let clientPort = OptionSpecification(
         "--client-port", value: "PORT", help: "the port for clients, 2181; 0 picks a free one")
     static let listen = OptionSpecification(
-        "--listen", value: "ADDRESS", help: "the address for clients, 127.0.0.1; 0.0.0.0 or :: for all")
+        "--listen", value: "ADDRESS[:PORT]", help: "the address for clients, 127.0.0.1; 0.0.0.0 or :: for all")
 
     static let verbose = OptionSpecification("--verbose", short: "-v", help: "tell more about what happens")
 
@@ -50,9 +50,28 @@ package enum ServerTool: ToolCommand {
         _ arguments: Arguments, _ context: ToolContext
     ) throws -> ServerConfiguration {
         var configuration = try base(arguments, context)
-        if let port = try arguments.integer(clientPort, in: 0...65_535) { configuration.clientPort = port }
-        if let address = arguments.text(listen) { configuration.clientAddress = address }
+        let port = try arguments.integer(clientPort, in: 0...65_535)
+        if let port { configuration.clientPort = port }
+        guard let text = arguments.text(listen) else { return configuration }
+        let (address, portText) = split(text)
+        configuration.clientAddress = address
+        guard let portText else { return configuration }
+        guard port == nil else { throw UsageError("the port is in both \(listen.name) and \(clientPort.name)") }
+        guard let number = Int(portText), 0...65_535 ~= number else {
+            throw UsageError("\(listen.name): \"\(portText)\" is no port: a number from 0 to 65535")
+        }
+        configuration.clientPort = number
         return configuration
+    }
+
+    /// Takes an address apart: `HOST:PORT` and `[V6]:PORT` have a port, an address with several colons is one of IPv6.
+    private static func split(_ text: String) -> (address: String, port: String?) {
+        if text.hasPrefix("["), let end = text.lastIndex(of: "]") {
+            let rest = text[text.index(after: end)...]
+            return (String(text[..<end].dropFirst()), rest.hasPrefix(":") ? String(rest.dropFirst()) : nil)
+        }
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        return parts.count == 2 ? (String(parts[0]), String(parts[1])) : (text, nil)
     }
 
     private static func base(_ arguments: Arguments, _ context: ToolContext) throws -> ServerConfiguration {

@@ -179,6 +179,24 @@ final class Hold: Sendable {
         stopMonitors()
     }
 
+    /// Gives it up and has other work remove the node, along with what belongs to it. Work whose outcome is not known
+    /// is repeated in the background until it is.
+    ///
+    /// - Throws: `holdLost` if it had ended before; what the work throws, in which case nothing has been removed.
+    func release(
+        by work: @escaping @Sendable (ZooKeeperClient) async throws(ZooKeeperError) -> Void
+    ) async throws(ZooKeeperError) {
+        guard ending.fire(.released) else { throw lostError() }
+        HoldRegistry.shared.remove(self)
+        stopMonitors()
+        do {
+            try await work(client)
+        } catch {
+            guard error.code.isWorthReconnecting || error.code == .cancelled else { throw error }
+            cleaner.start(work)
+        }
+    }
+
     /// Gives it up without waiting: for handles that are dropped.
     func abandon() {
         guard isLast(ownerLeaves: true), ending.fire(.released) else { return }

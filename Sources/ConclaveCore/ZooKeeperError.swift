@@ -141,6 +141,8 @@ extension ZooKeeperError.Code {
     public static let selfDeadlock = Self(rawValue: 9)
     /// The parent's 32-bit counter of sequence numbers is about to overflow; a fresh path is needed.
     public static let sequenceExhausted = Self(rawValue: 10)
+    /// A member of a barrier has gone before all were there, and the barrier was to be broken by that.
+    public static let barrierBroken = Self(rawValue: 11)
 }
 
 extension ZooKeeperError.Code: CustomStringConvertible {
@@ -190,5 +192,6 @@ extension ZooKeeperError.Code: CustomStringConvertible {
         .badConfiguration: ("BadConfiguration", "the configuration is not usable"),
         .selfDeadlock: ("SelfDeadlock", "the task waits for something that it holds itself"),
         .sequenceExhausted: ("SequenceExhausted", "the sequence numbers of the parent node are used up"),
+        .barrierBroken: ("BarrierBroken", "a member of the barrier has gone before all were there"),
     ]
 }

@@ -1,0 +1,122 @@
+import ConclaveClient
+import ConclaveCore
+import ConclaveSystem
+import Recipes
+
+/// `conclave barrier`: gates, barriers and latches for scripts.
+package enum BarrierTool: ToolCommand {
+    static let count = OptionSpecification(
+        "--count", short: "-n", value: "NUMBER",
+        help: "how many there are; the same for all, of a meeting also in the node")
+    static let timeout = OptionSpecification(
+        "--timeout", short: "-t", value: "TIME",
+        help: "wait no longer than this (500ms, 5s, 2m, 1h); without it for ever")
+    static let breaks = OptionSpecification(
+        "--breaks", help: "meet, together: one that goes before all are there fails the others; all must say so")
+    static let identity = OptionSpecification(
+        "--identity", value: "TEXT", help: "what others see of us; count-down: counts once, however often it is said")
+    static let quiet = OptionSpecification("--quiet", short: "-q", help: "print nothing")
+
+    package static let specification = CommandSpecification(
+        "barrier", summary: "make programs wait for each other: gates, meetings, latches",
+        usage: "ACTION PATH [OPTIONS] [-- COMMAND …]",
+        details: """
+            A gate: close and open it; pass waits while it is closed. It is Curator's DistributedBarrier and kazoo's Barrier.
+
+            A meeting: meet waits until COUNT have come, each time anew.
+
+            A double barrier: together waits until COUNT are there, runs COMMAND, and waits until all of theirs have ended. It \
+            is Curator's DistributedDoubleBarrier and kazoo's DoubleBarrier.
+
+            A latch: count-down counts, await waits until COUNT have counted; from then on it stays open.
+
+              conclave barrier together /barriers/load --count 8 -- ./load-generator
+              conclave barrier await /latches/loaded --count 12 --timeout 5m && ./start
+            """,
+        options: [count, timeout, breaks, identity, quiet] + ConnectionOptions.all, arguments: 2...10_000,
+        statuses: ConnectionOptions.statuses + [
+            (ExitCode.notAcquired, "not in time"), (ExitCode.holdLost, "one of those we waited for has gone"),
+        ])
+
+    private static let actions = ["close", "open", "pass", "meet", "together", "count-down", "await"]
+    private static let counting = ["together", "count-down", "await"]
+
+    package static func run(_ arguments: Arguments, _ context: ToolContext) async throws -> Int32 {
+        let action = arguments.positional[0]
+        guard actions.contains(action) else {
+            let hint = NearestName.suggestion(for: action, among: actions).map { "; did you mean \($0)?" } ?? ""
+            throw UsageError("\"\(action)\" is none of \(actions.joined(separator: ", "))\(hint)")
+        }
+        let words = Array(arguments.positional.dropFirst(2))
+        if action == "together" {
+            if words.isEmpty { throw UsageError("the command to run is missing; write it after --") }
+        } else if !words.isEmpty {
+            throw UsageError("\(action) takes nothing but PATH")
+        }
+        let count = try arguments.integer(count, in: 1...1_000_000)
+        if count == nil, counting.contains(action) { throw UsageError("\(action) needs --count") }
+        if arguments.has(breaks), action != "meet", action != "together" {
+            throw UsageError("--breaks is for meet and together")
+        }
+        let timeout = try arguments.duration(timeout)
+        let wanted = Wanted(
+            action: action, path: arguments.positional[1], count: count, breaks: arguments.has(breaks),
+            timeout: timeout, identity: arguments.text(identity), words: words, isQuiet: arguments.has(quiet))
+        return try await ConnectionOptions.withClient(arguments, context) { client in
+            do {
+                return try await perform(wanted, client, context)
+            } catch let error as ZooKeeperError where error.code == .barrierBroken {
+                throw ToolFailure("\(error.message): \(wanted.path)", status: ExitCode.holdLost)
+            }
+        }
+    }
+
+    private struct Wanted: Sendable {
+        let action: String
+        let path: String
+        let count: Int?
+        let breaks: Bool
+        let timeout: Duration?
+        let identity: String?
+        let words: [String]
+        let isQuiet: Bool
+
+        var name: String { identity ?? "\(ProcessEnvironment.hostName):\(ProcessEnvironment.processID)" }
+    }
+
+    private static func perform(
+        _ wanted: Wanted, _ client: ZooKeeperClient, _ context: ToolContext
+    ) async throws -> Int32 {
+        let gate = Gate(client, at: wanted.path)
+        let latch = CountDownLatch(client, at: wanted.path, count: wanted.count ?? 1)
+        switch wanted.action {
+        case "close": try await gate.close(identity: wanted.name)
+        case "open": try await gate.open()
+        case "pass": try await gate.pass(timeout: wanted.timeout)
+        case "meet":
+            let barrier = CountBarrier(
+                client, at: wanted.path, count: wanted.count, breaks: wanted.breaks, identity: wanted.name)
+            let round = try await barrier.pass(timeout: wanted.timeout)
+            if !wanted.isQuiet { context.console.line("round \(round)") }
+        case "count-down":
+            let rest = try await latch.countDown(as: wanted.identity)
+            if !wanted.isQuiet { context.console.line("\(rest) left") }
+        case "await": try await latch.wait(timeout: wanted.timeout)
+        default: return try await together(wanted, client, context)
+        }
+        return ExitCode.success
+    }
+
+    private static func together(
+        _ wanted: Wanted, _ client: ZooKeeperClient, _ context: ToolContext
+    ) async throws -> Int32 {
+        let barrier = DoubleBarrier(
+            client, at: wanted.path, count: wanted.count ?? 1, breaks: wanted.breaks, identity: wanted.name)
+        let member = try await barrier.enter(timeout: wanted.timeout)
+        let process = try await ForegroundProcess.start(
+            wanted.words, environment: context.environment, guardian: context.executable)
+        let ending = await context.interrupts.handled(by: { process.send($0) }) { await process.ending() }
+        try await member.leave(timeout: wanted.timeout)
+        return ending.status
+    }
+}

@@ -11,7 +11,8 @@ from . import harness
 
 #: Those that are done quickly come first.
 MODULES = ("zkcli", "kill", "peers", "partition", "kazoo_client", "words", "modes", "hostile", "files",
-           "failover", "differential", "locks", "semaphores", "mixed", "swift_client", "naming", "groups", "gathering")
+           "failover", "differential", "locks", "semaphores", "mixed", "swift_client", "naming", "groups",
+           "gathering")
 
 
 def all_checks():

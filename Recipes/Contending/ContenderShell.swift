@@ -43,7 +43,8 @@ struct ContenderShell: ~Copyable {
     mutating func run() async throws(ZooKeeperError) -> Place? {
         var event = ContenderMachine.Event.start
         while true {
-            let actions = machine.handle(event)
+            // Not kept while waiting: a list of a thousand names in each of a thousand waiters would be felt.
+            let actions = machine.handle(consume event)
             var answer: ContenderMachine.Event?
             for action in actions {
                 switch action {

@@ -39,7 +39,8 @@ struct StepRunner<Machine: StepMachine>: ~Copyable {
         var event = StepEvent.start
         while true {
             var next: StepEvent?
-            for action in machine.handle(event) {
+            // Not kept while waiting: a list of a thousand names in each of a thousand waiters would be felt.
+            for action in machine.handle(consume event) {
                 switch action {
                 case .clean(let operations): clean(operations)
                 case .sweep(let parent, let mark): sweep(below: parent, mark: mark)
@@ -49,7 +50,7 @@ struct StepRunner<Machine: StepMachine>: ~Copyable {
                 case .request, .wait, .awaitConnection: next = await perform(action, expiry: expiry)
                 }
             }
-            guard let next else { preconditionFailure("the machine of \(path) stands still after \(event)") }
+            guard let next else { preconditionFailure("the machine of \(path) stands still: \(machine)") }
             event = next
         }
     }

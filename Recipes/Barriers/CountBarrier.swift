@@ -13,12 +13,12 @@ public import ConclaveCore
 /// - **Layout**: `<path>` says how many must come, its version is the round; `<path>/<round>-<id>` ephemeral for each
 ///   member.
 /// - **Broken barriers**: a member that dies, gives up or is cancelled before the round opens simply is not there. With
-///   `breaks`, for which all members must ask, it breaks the round: all who wait throw `barrierBroken`. The next round
-///   is not affected.
+///   `breaks`, for which all members must ask, it breaks the round, however short its stay: all who wait throw
+///   `barrierBroken`. The next round is not affected.
 /// - **Cancellation** and deadlines end waiting, the own node goes.
 /// - **Session loss**: waiters throw.
 /// - **Cost**: 4 requests to come and pass, 1 more in the background; one notification for each member when it opens.
-///   With `breaks` 1 more, and for the first member one listing for each that comes.
+///   With `breaks` 3 more, and for the first member one listing for each that comes.
 /// - **Source**: the barrier of ZooKeeper's documentation, with versions for rounds.
 public struct CountBarrier: Sendable {
     private let client: ZooKeeperClient

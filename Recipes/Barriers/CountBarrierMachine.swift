@@ -4,20 +4,23 @@ import ConclaveCore
 /// Comes to a count barrier and waits until it opens.
 ///
 /// ```
-/// start ──▶ read the node: count, round ──▶ [check the round, create <round>-<id>] ──▶ list
+/// start ──▶ read the node: count, round ──▶ (sync, list) ──▶ [check the round, create <round>-<id>] ──▶ list
 ///                ▲                                                                      │ enough: write the node
 ///                └────────────── changed ◀── wait ◀── (watch the first, or all) ◀───────┴─▶ finish
 /// ```
 ///
 /// The node's version is the round, so a member belongs to exactly one, and the one write that opens it cannot come
-/// twice. With `breaks` the first member watches all, all watch the first; who finds one missing writes the round down as
-/// broken.
+/// twice. With `breaks` the first member watches all, all watch the first; who finds that one has gone, seen or not
+/// (``DepartureCount``), writes the round down as broken. Members of earlier rounds go when they like: all there are of them
+/// are in the listing made before the own node, as none can be made any more.
 package struct CountBarrierMachine: StepMachine {
     private enum State: Hashable, Sendable {
         case idle
         case reading
         case makingParents
         case makingNode
+        case catchingUp
+        case counting
         case entering
         case syncing
         case checkingOwn
@@ -43,7 +46,7 @@ package struct CountBarrierMachine: StepMachine {
     /// Whether the own node has been made for certain.
     private var isIn = false
     private var isGuard = false
-    private var seen: Set<String> = []
+    private var departures: DepartureCount?
 
     package init(
         path: String, id: AttemptID, count: Int?, identity: [UInt8], breaks: Bool, session: SessionID,
@@ -63,9 +66,9 @@ package struct CountBarrierMachine: StepMachine {
         if state == .ended { return [] }
         if let ending = event.ending { return fail(ending) }
         switch (state, event) {
+        case (.entering, .failed(.badVersion, _)): return begin()
         case (.idle, .start), (.makingNode, .answered(.written, _)), (.makingNode, .failed(.nodeExists, _)),
-            (.waiting, .changed), (.entering, .failed(.badVersion, _)), (.writing, .failed(.badVersion, _)):
-            if state == .entering { round = nil }
+            (.waiting, .changed), (.writing, .failed(.badVersion, _)):
             return read()
         case (.reading, .answered(.data(let node), _)): return learned(node)
         case (.reading, .failed(.noNode, _)) where !isIn: return make()
@@ -73,17 +76,18 @@ package struct CountBarrierMachine: StepMachine {
             guard let parent = NodePath(path).parent, parent != .root else { return fail(StepFailure(.noNode)) }
             return ask(.makeParents(parent.text, .container), .makingParents)
         case (.makingParents, .answered(.done, _)): return make()
+        case (.catchingUp, .answered(.done, _)): return ask(.children(path), .counting)
+        case (.counting, .answered(.children(let children), _)):
+            departures = DepartureCount(children, leaving: Set(children.names.filter { !$0.hasPrefix(prefix) }))
+            return enter()
+        case (.counting, .failed(.noNode, _)): return begin()
         case (.entering, .answered(.written, _)): return entered()
-        case (.entering, .failed(.noNode, _)):
-            round = nil
-            return read()
+        case (.entering, .failed(.noNode, _)): return begin()
         case (.entering, .failed(.nodeExists, _)), (.syncing, .answered(.done, _)):
             return ask(.exists(own), .checkingOwn)
         case (.checkingOwn, .answered(.exists(let stat), _)):
-            if stat?.ephemeralOwner == session { return entered() }
-            round = nil
-            return read()
-        case (.listing, .answered(.children(let children), _)): return listed(children.names)
+            return stat?.ephemeralOwner == session ? entered() : begin()
+        case (.listing, .answered(.children(let children), _)): return listed(children)
         case (.watchingFirst, .answered(.exists(let stat), _)): return stat == nil ? breakUp() : wait()
         // Opened or broken by this member: what the node says now is judged like everybody else does.
         case (.writing, .answered(.written, _)): return read()
@@ -102,6 +106,12 @@ package struct CountBarrierMachine: StepMachine {
     private mutating func ask(_ request: StepRequest, _ next: State) -> [StepAction<Int32>] {
         state = next
         return [.request(request)]
+    }
+
+    /// Finds out anew which round it is; there is no own node.
+    private mutating func begin() -> [StepAction<Int32>] {
+        round = nil
+        return read()
     }
 
     private mutating func read() -> [StepAction<Int32>] { ask(.data(path, watch: true), .reading) }
@@ -125,16 +135,17 @@ package struct CountBarrierMachine: StepMachine {
         self.value = value
         guard isIn, let round else {
             round = node.stat.version
-            return ask(
-                .write([
-                    .check(path, version: node.stat.version),
-                    .create(own, identity, mode: .ephemeral, acl: acl),
-                ]), .entering)
+            return breaks ? ask(.sync(path), .catchingUp) : enter()
         }
         guard node.stat.version == round else {
             return value.brokenRounds.contains(round) ? fail(StepFailure(.barrierBroken)) : finish(round)
         }
         return list()
+    }
+
+    private mutating func enter() -> [StepAction<Int32>] {
+        ask(
+            .write([.check(path, version: round), .create(own, identity, mode: .ephemeral, acl: acl)]), .entering)
     }
 
     private var prefix: String { "\(round ?? 0)-" }
@@ -148,15 +159,14 @@ package struct CountBarrierMachine: StepMachine {
 
     private mutating func list() -> [StepAction<Int32>] { ask(.children(path, watch: isGuard), .listing) }
 
-    private mutating func listed(_ children: [String]) -> [StepAction<Int32>] {
-        let members = children.filter { $0.hasPrefix(prefix) }.sorted()
+    private mutating func listed(_ children: Children) -> [StepAction<Int32>] {
+        let members = children.names.filter { $0.hasPrefix(prefix) }.sorted()
         guard members.contains(prefix + id.text) else {
             return fail(StepFailure(.holdLost, at: own, message: "somebody has removed the member's node"))
         }
-        if breaks, !seen.isSubset(of: members) { return breakUp() }
+        if let departures, departures.hasLost(children) { return breakUp() }
         if members.count >= value.count { return write() }
         guard breaks else { return wait() }
-        seen.formUnion(members)
         guard let first = members.first, first != prefix + id.text else {
             if isGuard { return wait() }
             isGuard = true

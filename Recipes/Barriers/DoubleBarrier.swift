@@ -14,12 +14,12 @@ public import ConclaveCore
 ///   `DistributedDoubleBarrier` and kazoo's `DoubleBarrier`, whose members count with ours.
 /// - **Broken barriers**: a member that dies, gives up or is cancelled before all are there simply is not there. With
 ///   `breaks` it breaks the barrier: those who wait throw `barrierBroken`, and so does who comes later, until ``reset()``.
-///   All members must ask for it; Curator's and kazoo's do not notice. While they work and when they leave, a member
-///   that dies counts as having left.
+///   No member goes unnoticed, however short its stay: the server counts them (`cversion`). All members must ask for it;
+///   Curator's and kazoo's do not notice. While they work and when they leave, a member that dies counts as having left.
 /// - **Cancellation** and deadlines end waiting, the own node goes.
 /// - **Session loss**: waiters throw.
-/// - **Cost**: 4 requests to enter and 4 to leave; one notification for each member when it opens. With `breaks` up to 2
-///   more, and for the first member one listing for each that comes.
+/// - **Cost**: 3 or 4 requests to enter and 4 to leave; one notification for each member when it opens. With `breaks` 4 more
+///   to enter, and for the first member one listing for each that comes.
 /// - **Source**: the double barrier recipe of ZooKeeper's documentation.
 public struct DoubleBarrier: Sendable {
     private let client: ZooKeeperClient
@@ -84,6 +84,11 @@ public struct DoubleBarrier: Sendable {
             try await runner.run(expiry: expiry)
         }
         return DoubleBarrierMember(client: client, nodes: nodes, cleaner: cleaner)
+    }
+
+    /// How many members are there: on their way in, in, or on their way out. One request.
+    public func members() async throws(ZooKeeperError) -> Int {
+        DoubleBarrierNodes.members(try await client.childrenIfPresent(of: path)).count
     }
 
     /// Makes a broken barrier usable again, when all members know that it was broken. One request.

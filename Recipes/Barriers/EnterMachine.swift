@@ -4,17 +4,21 @@ import ConclaveCore
 /// Enters a double barrier: makes the own node, and waits until so many are there.
 ///
 /// ```
-/// start ──▶ create own ──▶ look at ready ──▶ list ──▶ all there: create ready ──▶ finish
-///                            │ there: finish   │ not yet
-///                            ▲                 └──▶ (watch the first, or all) ──▶ wait
-///                            └──────── changed ──────────────────────────────────┘
+/// start ──▶ (sync, list) ──▶ create own ──▶ look at ready ──▶ list ──▶ all there: create ready ──▶ finish
+///                                             │ there: finish   │ not yet
+///                                             ▲                 └──▶ (watch the first, or all) ──▶ wait
+///                                             └──────── changed ──────────────────────────────────┘
 /// ```
 ///
 /// With `breaks` the first of those waiting watches all, and all watch the first: whoever finds that a member has gone
-/// creates `ready` with the word *broken*, which wakes everybody.
+/// creates `ready` with the word *broken*, which wakes everybody. Each counts from a listing made before it came
+/// (``DepartureCount``), and whoever becomes the first has come before its predecessor saw it: so the counts of the first
+/// ones overlap, and no member goes uncounted.
 package struct EnterMachine: StepMachine {
     private enum State: Hashable, Sendable {
         case idle
+        case catchingUp
+        case counting
         case creating
         case makingParents
         case syncing
@@ -26,6 +30,7 @@ package struct EnterMachine: StepMachine {
         case opening
         case breaking
         case waiting
+        case withdrawing
         case disconnected
         case ended
     }
@@ -37,9 +42,10 @@ package struct EnterMachine: StepMachine {
     private let session: SessionID
     private let acl: [ACL]
     private var state = State.idle
-    /// Whether the own node has been made for certain.
+    /// Whether the own node may have been made, and whether it has for certain.
+    private var hasTried = false
     private var isIn = false
-    private var seen: Set<String> = []
+    private var departures: DepartureCount?
 
     package init(
         nodes: DoubleBarrierNodes, count: Int, identity: [UInt8], breaks: Bool, session: SessionID, acl: [ACL] = .open
@@ -56,7 +62,11 @@ package struct EnterMachine: StepMachine {
         if state == .ended { return [] }
         if let ending = event.ending { return fail(ending) }
         switch (state, event) {
-        case (.idle, .start), (.makingParents, .answered(.done, _)): return create()
+        case (.idle, .start): return begin()
+        case (.catchingUp, .answered(.done, _)): return ask(.children(nodes.path), .counting)
+        case (.counting, .answered(.children(let children), _)): return begin(after: children)
+        case (.counting, .failed(.noNode, _)): return begin(after: nil)
+        case (.makingParents, .answered(.done, _)): return create()
         case (.creating, .answered(.written, _)): return entered()
         case (.creating, .failed(.nodeExists, _)): return ask(.exists(nodes.own), .checkingOwn)
         case (.creating, .failed(.noNode, _)):
@@ -69,10 +79,10 @@ package struct EnterMachine: StepMachine {
             guard stat != nil else { return list() }
             return breaks ? ask(.data(nodes.ready), .readingReady) : end(.finish(()))
         case (.readingReady, .answered(.data(let node), _)):
-            return node.bytes == DoubleBarrierNodes.broken ? fail(StepFailure(.barrierBroken)) : end(.finish(()))
+            return node.bytes == DoubleBarrierNodes.broken ? withdraw() : end(.finish(()))
         // The others have passed and left; the last of them took it away.
         case (.readingReady, .failed(.noNode, _)): return end(.finish(()))
-        case (.listing, .answered(.children(let children), _)): return listed(children.names)
+        case (.listing, .answered(.children(let children), _)): return listed(children)
         case (.watchingFirst, .answered(.exists(let stat), _)): return stat == nil ? breakUp() : wait()
         case (.opening, .answered(.written, _)): return end(.finish(()))
         case (.breaking, .answered(.written, _)), (.opening, .failed(.nodeExists, _)),
@@ -83,7 +93,12 @@ package struct EnterMachine: StepMachine {
             return breaks ? ask(.data(nodes.ready), .readingReady) : end(.finish(()))
         // A member has gone, or one has come: what the list says counts, if ready is not there.
         case (.waiting, .changed): return lookAtReady()
-        case (.disconnected, .connected): return isIn ? lookAtReady() : ask(.sync(nodes.path), .syncing)
+        case (.withdrawing, .answered(.written, _)), (.withdrawing, .failed(.noNode, _)):
+            return end(.fail(StepFailure(.barrierBroken)))
+        case (.withdrawing, .failed): return fail(StepFailure(.barrierBroken))
+        case (.disconnected, .connected):
+            if isIn { return lookAtReady() }
+            return hasTried ? ask(.sync(nodes.path), .syncing) : begin()
         case (_, .failed(let code, let path)):
             guard code.isWorthReconnecting else { return fail(StepFailure(code, at: path)) }
             state = .disconnected
@@ -99,8 +114,21 @@ package struct EnterMachine: StepMachine {
         return [.request(request)]
     }
 
+    private mutating func begin() -> [StepAction<Void>] {
+        // A server that is behind would tell of losses that are those of an earlier round.
+        breaks ? ask(.sync(nodes.path), .catchingUp) : create()
+    }
+
+    private mutating func begin(after before: Children?) -> [StepAction<Void>] {
+        // Those who are in leave when they like; if they do, counting begins with the next listing.
+        let isOpen = before?.names.contains(DoubleBarrierNodes.readyName) ?? false
+        departures = isOpen ? nil : DepartureCount(before)
+        return create()
+    }
+
     private mutating func create() -> [StepAction<Void>] {
-        ask(.write([.create(nodes.own, identity, mode: .ephemeral, acl: acl)]), .creating)
+        hasTried = true
+        return ask(.write([.create(nodes.own, identity, mode: .ephemeral, acl: acl)]), .creating)
     }
 
     private mutating func entered() -> [StepAction<Void>] {
@@ -120,19 +148,22 @@ package struct EnterMachine: StepMachine {
     /// Whether the own node was the first in the last list.
     private var isGuard = false
 
-    private mutating func listed(_ children: [String]) -> [StepAction<Void>] {
+    private mutating func listed(_ children: Children) -> [StepAction<Void>] {
         // Whoever opened the barrier has done so since ready was looked at; its watch tells.
-        if children.contains(DoubleBarrierNodes.readyName) { return lookAtReady() }
-        let members = DoubleBarrierNodes.members(children)
+        if children.names.contains(DoubleBarrierNodes.readyName) { return lookAtReady() }
+        let members = DoubleBarrierNodes.members(children.names)
         guard members.contains(nodes.member) else {
             return fail(StepFailure(.holdLost, at: nodes.own, message: "somebody has removed the member's node"))
         }
-        if breaks, !seen.isSubset(of: members) { return breakUp() }
+        if breaks {
+            let baseline = departures ?? DepartureCount(children)
+            departures = baseline
+            if baseline.hasLost(children) { return breakUp() }
+        }
         if members.count >= count {
             return ask(.write([.create(nodes.ready, [], mode: .persistent, acl: acl)]), .opening)
         }
         guard breaks else { return wait() }
-        seen.formUnion(members)
         guard let first = members.first, first != nodes.member else {
             if isGuard { return wait() }
             isGuard = true
@@ -144,6 +175,11 @@ package struct EnterMachine: StepMachine {
 
     private mutating func breakUp() -> [StepAction<Void>] {
         ask(.write([.create(nodes.ready, DoubleBarrierNodes.broken, mode: .persistent, acl: acl)]), .breaking)
+    }
+
+    /// Goes before it says that the barrier is broken: what goes afterwards might break the next attempt.
+    private mutating func withdraw() -> [StepAction<Void>] {
+        ask(.write([.delete(nodes.own, version: nil)]), .withdrawing)
     }
 
     private mutating func wait() -> [StepAction<Void>] {

@@ -14,7 +14,8 @@ public import ConclaveCore
 ///   let nobody through who was not waiting yet.
 /// - **Layout**: the node exists while the gate is closed; as Curator's `DistributedBarrier` and kazoo's `Barrier`.
 /// - **Session loss**: waiters throw. The gate stays as it is, unless it was closed for the length of a session.
-/// - **Cancellation** and deadlines end waiting; nothing is left behind.
+/// - **Cancellation** and deadlines end waiting; nothing is left behind. Whether a gate was closed or opened by a call that was
+///   cancelled is unknown.
 /// - **Cost**: 1 request to close, open and pass; a waiter 1 more when it opens. All waiters are told at once.
 /// - **Source**: the barrier recipe of ZooKeeper's documentation.
 public struct Gate: Sendable {
@@ -42,22 +43,11 @@ public struct Gate: Sendable {
     ///   - whileSessionLasts: whether it opens when this client's session ends.
     ///   - identity: the node's data, such as who closed it and why.
     public func close(whileSessionLasts: Bool = false, identity: String = "") async throws(ZooKeeperError) {
-        let mode: CreateMode = whileSessionLasts ? .ephemeral : .persistent
-        while true {
-            do {
-                try await client.create(path, Array(identity.utf8), mode: mode, acl: acl)
-                return
-            } catch let error where error.code == .nodeExists {
-                return
-            } catch let error where error.code == .noNode {
-                guard let parent = NodePath(path).parent, parent != .root else { throw error }
-                try await Parents.make(parent.text, with: client, mode: .container, acl: acl)
-            }
-        }
+        try await run(.close(Array(identity.utf8), whileSessionLasts: whileSessionLasts), .never)
     }
 
     /// Opens the gate for everybody; content if it is open.
-    public func open() async throws(ZooKeeperError) { try await client.deleteIfPresent(path) }
+    public func open() async throws(ZooKeeperError) { try await run(.open, .never) }
 
     /// Whether the gate was open when the server looked.
     public func isOpen() async throws(ZooKeeperError) -> Bool { try await client.exists(path) == nil }
@@ -66,9 +56,12 @@ public struct Gate: Sendable {
     ///
     /// - Throws: `deadlineExceeded`, `cancelled`, `sessionExpired` or what a request threw.
     public func pass(timeout: Duration? = nil) async throws(ZooKeeperError) {
-        try await Deadline(after: timeout).limit { (expiry: Expiry) async throws(ZooKeeperError) in
-            var runner = StepRunner(GateMachine(path: path), client: client, cleaner: cleaner, path: path)
-            try await runner.run(expiry: expiry)
-        }
+        try await run(.pass, Deadline(after: timeout))
+    }
+
+    private func run(_ goal: GateMachine.Goal, _ deadline: Deadline) async throws(ZooKeeperError) {
+        try await StepRunner.run(
+            GateMachine(path: path, goal: goal, acl: acl), client: client, cleaner: cleaner, path: path, acl: acl,
+            deadline: deadline)
     }
 }

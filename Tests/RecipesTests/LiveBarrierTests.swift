@@ -187,85 +187,24 @@ struct LiveBarrierTests {
     }
 }
 
-/// What goes wrong at any suspension point of a barrier.
-@Suite("Barriers, interrupted", .onServer)
-struct LiveBarrierFaultTests {
-    enum Form: CaseIterable, Sendable { case double, count, latch }
-
-    private static func pass(_ form: Form, _ client: ZooKeeperClient, _ path: String) async throws {
-        switch form {
-        case .double: try await DoubleBarrier(client, at: path, count: 2).enter().leave()
-        case .count: try await CountBarrier(client, at: path, count: 2).pass()
-        case .latch:
-            let latch = CountDownLatch(client, at: path, count: 2)
-            try await latch.countDown()
-            try await latch.wait()
-        }
-    }
-
-    @Test(
-        "The connection fails at any step: both members pass", arguments: Form.allCases,
-        LostConnectionTests.Fault.allCases)
-    func lostConnection(_ form: Form, _ fault: LostConnectionTests.Fault) async throws {
-        try await Live.run { live in
-            let (client, relay) = try await LostConnectionTests.relayed(live)
-            defer { relay.stop() }
-            let other = try await live.connect()
-            for step in 1... {
-                let path = live.path + "/\(step)"
-                let trigger = StepTrigger(at: step) {
-                    fault == .droppedConnection ? relay.drop() : relay.loseNextAnswer()
-                }
-                async let second: Void = Self.pass(form, other, path)
-                do {
-                    try await trigger.observe { try await Self.pass(form, client, path) }
-                } catch let error as ZooKeeperError where form == .latch && error.isOutcomeUnknown {
-                    Issue.record("step \(step): \(error)")
-                }
-                try await second
-                guard trigger.hasFired else { break }
-            }
-        }
-    }
-
-    @Test("Cancelled at any step, a member is gone from the barrier", arguments: [Form.double, .count])
-    func cancelled(_ form: Form) async throws {
-        try await Live.run { live in
-            let client = try await live.connect()
-            for step in 1...12 {
-                let path = live.path + "/\(step)"
-                let task = Signal<Task<Void, any Error>>()
-                let reached = Signal<Void>()
-                let trigger = StepTrigger(at: step) {
-                    try? await task.wait().cancel()
-                    reached.fire(())
-                }
-                let attempt = Task { try await trigger.observe { try await Self.pass(form, client, path) } }
-                task.fire(attempt)
-                // Nobody else comes, so it can only be cancelled; those that wait before this step are told from outside.
-                try await client.waitForMembers(1, of: path, unless: reached)
-                attempt.cancel()
-                await #expect(throws: ZooKeeperError.self) { try await attempt.value }
-                try await client.waitForMembers(0, of: path, unless: nil)
-            }
-        }
-    }
-}
-
 extension ZooKeeperClient {
-    /// Waits until a barrier has so many members.
-    fileprivate func waitForMembers(_ count: Int, of path: String, unless reached: Signal<Void>? = nil) async throws {
-        while true {
-            if reached?.value != nil { return }
-            let (stat, parent) = try await watchExists(path)
-            guard stat != nil else {
-                if count == 0 { return }
-                if reached == nil { _ = try await parent.fired() } else { await Task.yield() }
-                continue
+    /// Waits until a barrier has so many members, or somebody says that it is not worth waiting any more.
+    func waitForMembers(_ count: Int, of path: String, unless reached: Signal<Void>? = nil) async throws {
+        while reached?.value == nil {
+            do {
+                guard let change = try await changeUnless(count, membersOf: path) else { return }
+                if reached == nil { _ = try await change.fired() } else { await Task.yield() }
+            } catch let error where error.code == .noNode {
+                // Removed since it was there.
             }
-            let (children, change) = try await watchChildren(of: path)
-            if children.names.count == count { return }
-            if reached == nil { _ = try await change.fired() } else { await Task.yield() }
         }
+    }
+
+    private func changeUnless(_ count: Int, membersOf path: String) async throws(ZooKeeperError) -> Watch? {
+        let parent = try await watchExists(path)
+        guard parent.stat != nil else { return count == 0 ? nil : parent.change }
+        let look = try await watchChildren(of: path)
+        let members = look.children.names.filter { $0 != DoubleBarrierNodes.readyName }
+        return members.count == count ? nil : look.change
     }
 }

@@ -30,10 +30,11 @@ struct ToyEnsemble {
 
     func stat(_ path: String) -> Stat? {
         guard let node = nodes[path] else { return nil }
+        let children = Int32(children(of: path).count)
         return Stat(
             czxid: Zxid(rawValue: node.czxid), mzxid: Zxid(rawValue: node.mzxid), ctime: 0, mtime: 0,
-            version: node.version, cversion: 0, aversion: 0, ephemeralOwner: node.owner,
-            dataLength: Int32(node.data.count), numChildren: Int32(children(of: path).count), pzxid: .zero)
+            version: node.version, cversion: 2 * node.counter - children, aversion: 0, ephemeralOwner: node.owner,
+            dataLength: Int32(node.data.count), numChildren: children, pzxid: .zero)
     }
 
     /// Performs a request of a session: the answer, or the code and the path of what failed.

@@ -29,7 +29,7 @@ struct LiveQueueFaultTests {
         LostConnectionTests.Fault.allCases)
     func lostConnection(_ operation: Operation, _ fault: LostConnectionTests.Fault) async throws {
         try await Live.run { live in
-            let (client, relay) = try await LostConnectionTests.relayed(live)
+            let relay = try LostConnectionTests.relay()
             defer { relay.stop() }
             let observer = DistributedQueue<String>(try await live.connect(), at: live.path, deliveries: nil)
             let isPut = operation == .put || operation == .boundedPut
@@ -37,6 +37,7 @@ struct LiveQueueFaultTests {
                 while try await observer.tryTake() != nil {}
                 try await observer.put(contentsOf: ["a", "b"])
                 // A new object each time, so that marks are made too.
+                let client = try await live.connect(to: relay.connectString)
                 let queue = Self.queue(operation, client, live.path)
                 let trigger = StepTrigger(at: step) {
                     fault == .droppedConnection ? relay.drop() : relay.loseNextAnswer()
@@ -107,6 +108,92 @@ struct LiveQueueFaultTests {
                 await queue.waitUntilClean()
                 #expect(try await other.count() == 0)
                 #expect(try await client.childrenIfPresent(of: live.path + "-state/takers") == [], "step \(step)")
+                guard trigger.hasFired else { break }
+            }
+        }
+    }
+
+    @Test("Whoever waits for room and is cancelled at any step leaves the line, and its item is there or not")
+    func producerCancelled() async throws {
+        try await Live.run { live in
+            let client = try await live.connect()
+            let other = DistributedQueue<String>(try await live.connect(), at: live.path)
+            for step in 1... {
+                try await other.put("first")
+                let queue = DistributedQueue<String>(client, at: live.path, limit: 1)
+                let task = Signal<Task<Bool, any Error>>()
+                let trigger = StepTrigger(at: step) { try? await task.wait().cancel() }
+                let attempt = Task {
+                    do {
+                        try await trigger.observe { try await queue.put("second") }
+                        return true
+                    } catch let error as ZooKeeperError where error.code == .cancelled {
+                        return false
+                    }
+                }
+                task.fire(attempt)
+                #expect(try await other.take() == "first")
+                let isPut = try await attempt.value
+                let second = try await other.tryTake()
+                #expect(isPut == (second != nil), "step \(step)")
+                await queue.waitUntilClean()
+                #expect(try await client.childrenIfPresent(of: live.path + "-state/putters") == [], "step \(step)")
+                guard trigger.hasFired else { break }
+            }
+        }
+    }
+
+    @Test(
+        "The connection of whoever waits for an item fails at any step: the item is got, once",
+        arguments: [Operation.take, .consume], LostConnectionTests.Fault.allCases)
+    func waiterDisconnected(_ operation: Operation, _ fault: LostConnectionTests.Fault) async throws {
+        try await Live.run { live in
+            let relay = try LostConnectionTests.relay()
+            defer { relay.stop() }
+            let judge = try await live.connect()
+            let other = DistributedQueue<String>(judge, at: live.path)
+            for step in 1... {
+                let client = try await live.connect(to: relay.connectString)
+                let queue = Self.queue(operation, client, live.path)
+                let trigger = StepTrigger(at: step) {
+                    fault == .droppedConnection ? relay.drop() : relay.loseNextAnswer()
+                }
+                async let got: Void = trigger.observe { try await Self.perform(operation, queue) }
+                try await other.put("it")
+                try await got
+                await queue.waitUntilClean()
+                #expect(try await other.count() == 0, "step \(step)")
+                #expect(try await judge.childrenIfPresent(of: live.path + "-state/takers") == [], "step \(step)")
+                guard trigger.hasFired else { break }
+            }
+        }
+    }
+
+    @Test(
+        "The session of whoever waits for an item ends at any step: who is behind gets its turn",
+        arguments: [Operation.take, .consume])
+    func waiterExpired(_ operation: Operation) async throws {
+        try await Live.run { live in
+            let other = DistributedQueue<String>(try await live.connect(), at: live.path)
+            let behind = Self.queue(operation, try await live.connect(), live.path)
+            for step in 1... {
+                let client = try await live.connect()
+                let queue = Self.queue(operation, client, live.path)
+                let trigger = StepTrigger(at: step) {
+                    do { try await Live.expire(client) } catch { Issue.record(error) }
+                }
+                let dying = Task { try await trigger.observe { try await Self.perform(operation, queue) } }
+                let waiting = Task { try await Self.perform(operation, behind) }
+                try await other.put(contentsOf: ["a", "b"])
+                do {
+                    try await dying.value
+                } catch let error as ZooKeeperError {
+                    #expect(error.isSessionOver || error.code == .holdLost, "step \(step): \(error)")
+                    #expect(trigger.hasFired)
+                }
+                try await waiting.value
+                while try await other.tryTake() != nil {}
+                #expect(try await other.count() == 0, "step \(step)")
                 guard trigger.hasFired else { break }
             }
         }

@@ -11,9 +11,15 @@ struct LostConnectionTests {
 
     /// A client behind a relay to the first server of the suite.
     static func relayed(_ live: Live) async throws -> (client: ZooKeeperClient, relay: Relay) {
+        let relay = try relay()
+        return (try await live.connect(to: relay.connectString), relay)
+    }
+
+    /// A relay to the first server of the suite. A client that loses one connection after the other waits longer each time,
+    /// so tests with many losses make a client for each.
+    static func relay() throws -> Relay {
         let port = try #require(LiveServer.servers.split(separator: ",").first?.split(separator: ":").last)
-        let relay = try Relay(to: try #require(Int(port)))
-        return (try await live.connect(to: "127.0.0.1:\(relay.port)"), relay)
+        return try Relay(to: try #require(Int(port)))
     }
 
     @Test(

@@ -13,6 +13,7 @@ final class Relay: Sendable {
     }
 
     let port: Int
+    var connectString: String { "127.0.0.1:\(port)" }
     private let listener: Int32
     private let server: Int
     private let state = Mutex(State())

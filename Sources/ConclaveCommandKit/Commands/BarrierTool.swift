@@ -16,6 +16,7 @@ package enum BarrierTool: ToolCommand {
     static let identity = OptionSpecification(
         "--identity", value: "TEXT", help: "what others see of us; count-down: counts once, however often it is said")
     static let quiet = OptionSpecification("--quiet", short: "-q", help: "print nothing")
+    static let json = OptionSpecification("--json", help: "meet, count-down: one JSON object instead of words")
 
     package static let specification = CommandSpecification(
         "barrier", summary: "make programs wait for each other: gates, meetings, latches",
@@ -33,7 +34,7 @@ package enum BarrierTool: ToolCommand {
               conclave barrier together /barriers/load --count 8 -- ./load-generator
               conclave barrier await /latches/loaded --count 12 --timeout 5m && ./start
             """,
-        options: [count, timeout, breaks, identity, quiet] + ConnectionOptions.all, arguments: 2...10_000,
+        options: [count, timeout, breaks, identity, quiet, json] + ConnectionOptions.all, arguments: 2...10_000,
         statuses: ConnectionOptions.statuses + [
             (ExitCode.notAcquired, "not in time"), (ExitCode.holdLost, "one of those we waited for has gone"),
         ])
@@ -61,7 +62,8 @@ package enum BarrierTool: ToolCommand {
         let timeout = try arguments.duration(timeout)
         let wanted = Wanted(
             action: action, path: arguments.positional[1], count: count, breaks: arguments.has(breaks),
-            timeout: timeout, identity: arguments.text(identity), words: words, isQuiet: arguments.has(quiet))
+            timeout: timeout, identity: arguments.text(identity), words: words, isQuiet: arguments.has(quiet),
+            isJSON: arguments.has(json))
         return try await ConnectionOptions.withClient(arguments, context) { client in
             do {
                 return try await perform(wanted, client, context)
@@ -80,43 +82,73 @@ package enum BarrierTool: ToolCommand {
         let identity: String?
         let words: [String]
         let isQuiet: Bool
+        let isJSON: Bool
 
         var name: String { identity ?? "\(ProcessEnvironment.hostName):\(ProcessEnvironment.processID)" }
+
+        /// Tells a number.
+        func tell(_ number: Int, _ key: String, _ words: String, _ console: Console) {
+            guard !isQuiet else { return }
+            console.line(isJSON ? JSON.object([(key, .integer(Int64(number)))]).text : words)
+        }
     }
 
     private static func perform(
         _ wanted: Wanted, _ client: ZooKeeperClient, _ context: ToolContext
     ) async throws -> Int32 {
-        let gate = Gate(client, at: wanted.path)
-        let latch = CountDownLatch(client, at: wanted.path, count: wanted.count ?? 1)
+        let path = wanted.path
+        let gate = Gate(client, at: path)
+        let latch = CountDownLatch(client, at: path, count: wanted.count ?? 1)
+        let line = WaitingLine(
+            console: context.console, path: path, session: client.sessionID, isQuiet: wanted.isQuiet)
         switch wanted.action {
         case "close": try await gate.close(identity: wanted.name)
         case "open": try await gate.open()
-        case "pass": try await gate.pass(timeout: wanted.timeout)
+        case "pass":
+            try await line.during({ try await gate.pass(timeout: wanted.timeout) }) {
+                "waiting at \(path): the gate is closed"
+            }
         case "meet":
             let barrier = CountBarrier(
-                client, at: wanted.path, count: wanted.count, breaks: wanted.breaks, identity: wanted.name)
-            let round = try await barrier.pass(timeout: wanted.timeout)
-            if !wanted.isQuiet { context.console.line("round \(round)") }
+                client, at: path, count: wanted.count, breaks: wanted.breaks, identity: wanted.name)
+            let round = try await line.during({ try await barrier.pass(timeout: wanted.timeout) }) {
+                let (waiting, count) = try await barrier.waiting() ?? (0, 0)
+                return "waiting at \(path): \(waiting) of \(count) are there"
+            }
+            wanted.tell(Int(round), "round", "round \(round)", context.console)
         case "count-down":
             let rest = try await latch.countDown(as: wanted.identity)
-            if !wanted.isQuiet { context.console.line("\(rest) left") }
-        case "await": try await latch.wait(timeout: wanted.timeout)
-        default: return try await together(wanted, client, context)
+            wanted.tell(rest, "left", "\(rest) left", context.console)
+        case "await":
+            try await line.during({ try await latch.wait(timeout: wanted.timeout) }) {
+                "waiting at \(path): \(try await latch.remaining()) left to count"
+            }
+        default: return try await together(wanted, client, line, context)
         }
         return ExitCode.success
     }
 
     private static func together(
-        _ wanted: Wanted, _ client: ZooKeeperClient, _ context: ToolContext
+        _ wanted: Wanted, _ client: ZooKeeperClient, _ line: WaitingLine, _ context: ToolContext
     ) async throws -> Int32 {
+        let count = wanted.count ?? 1
         let barrier = DoubleBarrier(
-            client, at: wanted.path, count: wanted.count ?? 1, breaks: wanted.breaks, identity: wanted.name)
-        let member = try await barrier.enter(timeout: wanted.timeout)
-        let process = try await ForegroundProcess.start(
-            wanted.words, environment: context.environment, guardian: context.executable)
-        let ending = await context.interrupts.handled(by: { process.send($0) }) { await process.ending() }
-        try await member.leave(timeout: wanted.timeout)
+            client, at: wanted.path, count: count, breaks: wanted.breaks, identity: wanted.name)
+        let member = try await line.during({ try await barrier.enter(timeout: wanted.timeout) }) {
+            "waiting at \(wanted.path): \(try await barrier.members()) of \(count) are there"
+        }
+        // From here on a request to end is the command's affair, also one that comes while it is being started.
+        let relay = SignalRelay()
+        let ending = try await context.interrupts.handled(by: relay.take) {
+            try Task.checkCancellation()
+            let process = try await ForegroundProcess.start(
+                wanted.words, environment: context.environment, guardian: context.executable)
+            relay.attach { process.send($0) }
+            return await process.ending()
+        }
+        try await line.during({ try await member.leave(timeout: wanted.timeout) }) {
+            "waiting at \(wanted.path): \(try await barrier.members()) have not left"
+        }
         return ending.status
     }
 }

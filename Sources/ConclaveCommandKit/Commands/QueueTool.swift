@@ -106,10 +106,13 @@ package enum QueueTool: ToolCommand {
     private static func take(
         _ queue: ToolQueue, _ count: Int, _ wait: Duration?, _ arguments: Arguments, _ context: ToolContext
     ) async throws -> Int32 {
+        let path = arguments.positional[1]
+        let line = WaitingLine(
+            console: context.console, path: path, session: .none, isQuiet: wait == .zero)
         for _ in 0..<count {
-            let item = try await next(queue, wait)
+            let item = try await line.during({ try await next(queue, wait) }) { "waiting for an item at \(path)" }
             guard let item else {
-                throw ToolFailure("there is no item at \(arguments.positional[1])", status: ExitCode.notAcquired)
+                throw ToolFailure("there is no item at \(path)", status: ExitCode.notAcquired)
             }
             if arguments.has(json) {
                 context.console.line(JSON.object([Self.member(item)]).text)

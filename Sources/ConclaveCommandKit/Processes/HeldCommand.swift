@@ -1,5 +1,4 @@
 import Recipes
-import Synchronization
 
 /// Runs the user's command while something is held, and stops it when the hold is lost.
 package struct HeldCommand: Sendable {
@@ -95,31 +94,5 @@ package struct HeldCommand: Sendable {
             }
             return .ended(status: await watcher.value.status)
         }
-    }
-}
-
-/// Keeps the signals that come while a process is being started.
-private final class SignalRelay: Sendable {
-    private struct State {
-        var pending: [Int32] = []
-        var send: (@Sendable (Int32) -> Void)?
-    }
-
-    private let state = Mutex(State())
-
-    @Sendable func take(_ signal: Int32) {
-        let send = state.withLock { state in
-            if state.send == nil { state.pending.append(signal) }
-            return state.send
-        }
-        send?(signal)
-    }
-
-    func attach(_ send: @escaping @Sendable (Int32) -> Void) {
-        let pending = state.withLock { state in
-            state.send = send
-            return state.pending
-        }
-        for signal in pending { send(signal) }
     }
 }

@@ -19,15 +19,23 @@ package struct WaitingLine: Sendable {
         _ body: @escaping @Sendable () async throws -> R,
         contenders: @escaping @Sendable () async throws -> [Contender]
     ) async throws -> R {
+        try await during(body) { Self.text(path, try await contenders(), session: session) }
+    }
+
+    /// Runs the body and shows the line while it takes.
+    /// - Parameter text: what the line says, asked for once a second.
+    func during<R: Sendable>(
+        _ body: @escaping @Sendable () async throws -> R, saying text: @escaping @Sendable () async throws -> String
+    ) async throws -> R {
         guard console.errorsAreTerminal, !isQuiet else { return try await body() }
         let line = Task {
             try await Task.sleep(for: Self.delay)
             let start = ContinuousClock.now
             while true {
-                let queue = try await contenders()
+                let text = try await text()
                 let seconds = (ContinuousClock.now - start).components.seconds
                 let waited = seconds < 60 ? "\(seconds) s" : DurationText.format(.seconds(seconds))
-                console.errors.write("\r\u{1B}[K" + text(queue, waited: waited))
+                console.errors.write("\r\u{1B}[K" + console.errorStyle.dim("\(text) (\(waited))"))
                 try await Task.sleep(for: Self.interval)
             }
         }
@@ -47,10 +55,6 @@ package struct WaitingLine: Sendable {
         // Whatever ended the line, it does not matter to anybody.
         _ = await line.result
         console.errors.write("\r\u{1B}[K")
-    }
-
-    private func text(_ queue: [Contender], waited: String) -> String {
-        console.errorStyle.dim(Self.text(path, queue, session: session) + " (\(waited))")
     }
 
     /// For whom one waits, and how many are in between.

@@ -93,8 +93,13 @@ let package = Package(
             ],
             path: "Benchmarks/Bench", swiftSettings: strict),
         .executableTarget(
-            name: "MicroBenchmarks", dependencies: ["ConclaveCore", "ConclaveTree", "ConclaveWire", "ConclaveSystem"],
-            path: "Benchmarks/Micro", swiftSettings: strict),
+            name: "MicroBenchmarks",
+            dependencies: [
+                "BenchmarkKit", "CBenchmarkCounting", "ConclaveCore", "ConclaveWire", "ConclaveTree", "ConclaveStorage",
+                "ConclaveConsensus", "ConclaveNode", "ConclaveSession", "ConclaveClient", "Recipes",
+            ],
+            path: "Benchmarks/Micro", exclude: ["thresholds.txt"], swiftSettings: strict),
+        .target(name: "CBenchmarkCounting", path: "Benchmarks/Counting"),
 
         // Tests, and what they share.
         .target(
@@ -163,6 +168,12 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SimulationTests", dependencies: ["ConclaveCore", "ConclaveSimulator", "ClusterSimulation"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "BenchmarkTests",
+            dependencies: [
+                "BenchmarkKit", "conclave-bench", "ConclaveCore", "ConclaveWire", "ConclaveSystem", "ConclaveServer",
+            ],
             swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]

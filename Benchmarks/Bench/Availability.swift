@@ -29,12 +29,16 @@ struct Availability {
         let record = Record()
         let begin = ContinuousClock.now
         var failedAt = 0.0
+        var returnedAt = 0.0
         try await withThrowingTaskGroup(of: Void.self) { group in
             for client in clients {
                 group.addTask {
                     while !record.isStopping.load(ordering: .relaxed) {
                         // A write whose outcome is unknown is no acknowledged one.
-                        guard (try? await client.setData(at: path, to: [1])) != nil else { continue }
+                        guard (try? await client.setData(at: path, to: [1])) != nil else {
+                            record.unanswered.add(1, ordering: .relaxed)
+                            continue
+                        }
                         let time = (ContinuousClock.now - begin) / .milliseconds(1)
                         record.times.withLock { $0.append(time) }
                     }
@@ -46,6 +50,7 @@ struct Availability {
             failedAt = (ContinuousClock.now - begin) / .milliseconds(1)
             target.group.signal(name == "leader-stopped" ? SIGSTOP : SIGKILL, victim)
             try await Task.sleep(for: .seconds(name == "leader-stopped" ? 5 : 2))
+            returnedAt = (ContinuousClock.now - begin) / .milliseconds(1)
             if name == "leader-stopped" {
                 target.group.signal(SIGCONT, victim)
             } else {
@@ -57,15 +62,17 @@ struct Availability {
         }
         for client in clients { await client.close() }
         try target.group.untilServing()
-        return sample(record.times.withLock { $0 }.sorted(), failedAt)
+        return sample(record, failedAt, returnedAt)
     }
 
     private final class Record: Sendable {
         let isStopping = Atomic(false)
+        let unanswered = Atomic(0)
         let times = Mutex<[Double]>([])
     }
 
-    private func sample(_ times: [Double], _ failedAt: Double) -> Sample {
+    private func sample(_ record: Record, _ failedAt: Double, _ returnedAt: Double) -> Sample {
+        let times = record.times.withLock { $0 }.sorted()
         var counts = [Int](repeating: 0, count: Int((times.last ?? 0) / Self.sliceMilliseconds) + 1)
         for time in times { counts[Int(time / Self.sliceMilliseconds)] += 1 }
         var longest = 0.0
@@ -73,8 +80,12 @@ struct Availability {
             longest = max(longest, later - earlier)
         }
         return Sample(
-            value: longest, details: ["writes": Double(times.count)],
+            longest,
+            details: [
+                "writes": Double(times.count), "unanswered": Double(record.unanswered.load(ordering: .relaxed)),
+            ],
             timeline: .init(
-                sliceMilliseconds: Self.sliceMilliseconds, failureAtMilliseconds: failedAt, counts: counts))
+                sliceMilliseconds: Self.sliceMilliseconds, failureAtMilliseconds: failedAt,
+                returnAtMilliseconds: returnedAt, counts: counts))
     }
 }

@@ -5,6 +5,9 @@ enum Charts {
     struct Series {
         let name: String
         let points: [(x: Double, y: Double)]
+        var isDashed = false
+        /// The number of its colour; its place without one.
+        var color: Int?
     }
 
     private static let width = 680.0
@@ -14,14 +17,15 @@ enum Charts {
     private static let top = 14.0
     private static let right = 16.0
 
-    /// Lines over numbers; `xLabels` names places on the axis.
+    /// Lines over numbers; `xLabels` names places on the axis, `references` are lines across that name a limit.
     static func lines(
         _ series: [Series], xTitle: String, yTitle: String, xLabels: [(x: Double, text: String)],
-        isLogarithmic: Bool = false, marks: [(x: Double, text: String)] = []
+        isLogarithmic: Bool = false, marks: [(x: Double, text: String)] = [],
+        references: [(y: Double, text: String)] = []
     ) -> String {
         let points = series.flatMap(\.points)
         guard let lowX = points.map(\.x).min(), let highX = points.map(\.x).max() else { return "" }
-        let positive = points.map(\.y).filter { $0 > 0 }
+        let positive = (points.map(\.y) + references.map(\.y)).filter { $0 > 0 }
         guard let highest = positive.max(), let lowest = positive.min() else { return "" }
         let low = isLogarithmic ? pow(10, floor(log10(lowest))) : 0
         let high = isLogarithmic ? pow(10, ceil(log10(highest * 1.01))) : roundedUp(highest)
@@ -44,21 +48,28 @@ enum Charts {
             svg += "<text class='tick' text-anchor='middle' x='\(text(placeX(label.x)))' y='\(height - bottom + 18)'>"
             svg += "\(escaped(label.text))</text>"
         }
+        for reference in references where reference.y > 0 {
+            let y = placeY(reference.y)
+            svg += "<line class='reference' x1='\(left)' x2='\(width - right)' y1='\(text(y))' y2='\(text(y))'/>"
+            svg += "<text class='tick' text-anchor='end' x='\(width - right)' y='\(text(y - 4))'>"
+            svg += "\(escaped(reference.text))</text>"
+        }
         for mark in marks {
             let x = text(placeX(mark.x))
             svg += "<line class='mark' x1='\(x)' x2='\(x)' y1='\(top)' y2='\(height - bottom)'/>"
             svg += "<text class='marktext' x='\(text(placeX(mark.x) + 6))' y='\(top + 12)'>\(escaped(mark.text))</text>"
         }
         for (index, one) in series.enumerated() {
+            let color = (one.color ?? index) % 4
             let path = one.points.map { "\(text(placeX($0.x))),\(text(placeY($0.y)))" }.joined(separator: " ")
-            svg += "<polyline class='series s\(index % 4)' points='\(path)'/>"
+            svg += "<polyline class='series s\(color)\(one.isDashed ? " dashed" : "")' points='\(path)'/>"
             guard one.points.count <= 24 else { continue }
             for point in one.points {
-                svg += "<circle class='dot s\(index % 4)' cx='\(text(placeX(point.x)))' cy='\(text(placeY(point.y)))'"
+                svg += "<circle class='dot s\(color)' cx='\(text(placeX(point.x)))' cy='\(text(placeY(point.y)))'"
                 svg += " r='3.5'><title>\(escaped(one.name)): \(ResultText.number(point.y))</title></circle>"
             }
         }
-        return svg + "</svg>" + legend(series.map(\.name))
+        return svg + "</svg>" + legend(series.enumerated().map { ($1.name, ($1.color ?? $0) % 4, $1.isDashed) })
     }
 
     /// Bars side by side, one group for each name, each group in its own scale: units differ.
@@ -81,7 +92,7 @@ enum Charts {
                     "<text class='value' x='\(text(158 + length + 6))' y='\(text(place + 11))'>\(escaped(bar.text))</text>"
             }
         }
-        return svg + "</svg>" + legend(first.values.map(\.series))
+        return svg + "</svg>" + legend(first.values.enumerated().map { ($1.series, $0 % 4, false) })
     }
 
     private static func open(xTitle: String, yTitle: String) -> String {
@@ -91,9 +102,14 @@ enum Charts {
             + "\(escaped(yTitle))</text>"
     }
 
-    private static func legend(_ names: [String]) -> String {
+    private static func legend(_ names: [(text: String, color: Int, isDashed: Bool)]) -> String {
         guard names.count > 1 else { return "" }
-        let items = names.enumerated().map { "<span class='key'><i class='s\($0 % 4)'></i>\(escaped($1))</span>" }
+        let items = names.map { name in
+            let line =
+                "<svg class='keyline' viewBox='0 0 26 8'><line class='series s\(name.color)"
+                + "\(name.isDashed ? " dashed" : "")' x1='1' x2='25' y1='4' y2='4'/></svg>"
+            return "<span class='key'>\(line)\(escaped(name.text))</span>"
+        }
         return "<p class='legend'>\(items.joined())</p>"
     }
 

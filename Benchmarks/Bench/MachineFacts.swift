@@ -1,15 +1,20 @@
+import BenchmarkKit
 import ConclaveSystem
 import Foundation
 
 /// What runs here, and how fast the machine itself is: no server can be faster than that.
 enum MachineFacts {
-    static func measured() throws -> Results.Machine {
+    static func measured(in folder: String) throws -> Results.Machine {
         let host = HostFacts.current
+        let syncs = try syncs(in: folder)
         return Results.Machine(
             processor: processorName, processors: ProcessInfo.processInfo.activeProcessorCount,
             memoryMB: host.totalMemoryBytes / 1_000_000,
             system: "\(host.operatingSystem) \(host.release) \(host.architecture)",
-            syncMicroseconds: try syncMicroseconds(), pingPongMicroseconds: try pingPongMicroseconds())
+            syncMicroseconds: Figure.median(syncs.appending) ?? 0,
+            syncP99Microseconds: syncs.appending[syncs.appending.count * 99 / 100],
+            overwriteMicroseconds: Figure.median(syncs.overwriting),
+            pingPongMicroseconds: try pingPongMicroseconds())
     }
 
     private static var processorName: String {
@@ -19,7 +24,11 @@ enum MachineFacts {
     }
 
     /// The commit of the sources, as far as git(1) tells.
-    static var commit: String { output(of: ["git", "describe", "--always", "--dirty"]) ?? "unknown" }
+    static var commit: String {
+        let words = ["describe", "--always", "--dirty"]
+        let folder = ProcessEnvironment.executable.map { URL(fileURLWithPath: $0).deletingLastPathComponent().path() }
+        return output(of: ["git"] + words) ?? folder.flatMap { output(of: ["git", "-C", $0] + words) } ?? "unknown"
+    }
 
     static var swiftVersion: String {
         output(of: ["swift", "--version"])?.split(separator: "\n").first.map(String.init) ?? "unknown"
@@ -38,23 +47,33 @@ enum MachineFacts {
         return process.terminationStatus == 0 ? text.trimmingCharacters(in: .whitespacesAndNewlines) : nil
     }
 
-    private static func syncMicroseconds() throws -> Double {
-        let path = FileManager.default.temporaryDirectory.appending(path: "conclave-bench-\(getpid())").path()
-        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-        guard file >= 0 else { return 0 }
+    /// Times of a 4 KiB write with fdatasync(2), sorted: behind the end of a file, and over space that it has already.
+    private static func syncs(in folder: String) throws -> (appending: [Double], overwriting: [Double]) {
+        let path = folder + "/disk"
+        let file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
+        guard file >= 0 else { throw LoadError("\(path) cannot be made: the disk was not measured") }
         defer {
             close(file)
             unlink(path)
         }
         let page = [UInt8](repeating: 1, count: 4096)
-        return median(of: 200) {
-            _ = write(file, page, page.count)
+        let count = 200
+        func sync() {
             #if canImport(Darwin)
             fcntl(file, F_FULLFSYNC)
             #else
             fdatasync(file)
             #endif
         }
+        let appending = times(of: count) { _ in
+            _ = write(file, page, page.count)
+            sync()
+        }
+        let overwriting = times(of: count) { index in
+            _ = pwrite(file, page, page.count, off_t(index * page.count))
+            sync()
+        }
+        return (appending, overwriting)
     }
 
     private static func pingPongMicroseconds() throws -> Double {
@@ -86,19 +105,21 @@ enum MachineFacts {
         thread.start()
         var bytes = [UInt8](repeating: 0, count: 100)
         let own = near.descriptor.rawValue
-        return median(of: 2_000) {
+        let found = times(of: 2_000) { _ in
             send(own, bytes, bytes.count, 0)
             recv(own, &bytes, bytes.count, Int32(MSG_WAITALL))
         }
+        return Figure.median(found) ?? 0
     }
 
-    private static func median(of count: Int, _ body: () -> Void) -> Double {
+    /// In microseconds, sorted.
+    private static func times(of count: Int, _ body: (Int) -> Void) -> [Double] {
         var times: [Double] = []
-        for _ in 0..<count {
+        for index in 0..<count {
             let begin = ContinuousClock.now
-            body()
+            body(index)
             times.append((ContinuousClock.now - begin) / .microseconds(1))
         }
-        return Figure.median(times) ?? 0
+        return times.sorted()
     }
 }

@@ -14,15 +14,17 @@ struct Measuring {
 
     func run() async throws -> Results {
         let folder = FileManager.default.temporaryDirectory.appending(path: "conclave-bench-\(getpid())").path()
-        // The servers end with this process; what they have written would stay.
-        try? Signals.handle([.interrupt, .terminate, .hangUp]) { signal in
+        let hosts = arguments.hosts
+        try Signals.handle([.interrupt, .terminate, .hangUp]) { signal in
             Progress.end()
-            try? FileManager.default.removeItem(atPath: folder)
+            FileHandle.standardError.write(Data("conclave-bench: interrupted, no results were written\n".utf8))
+            Self.tidyUp(folder, hosts)
             _exit(128 + signal.rawValue)
         }
-        defer { try? FileManager.default.removeItem(atPath: folder) }
+        defer { Self.tidyUp(folder, hosts) }
         Progress.show("the machine itself")
-        let machine = try MachineFacts.measured()
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let machine = try MachineFacts.measured(in: folder)
         let groups = try makeGroups(folder)
         defer { for group in groups { group.stop() } }
         for group in groups {
@@ -42,8 +44,9 @@ struct Measuring {
                 Progress.show(
                     "\(round * cases.count + index + 1) of \(steps): \(one.name)",
                     share: Double(round * cases.count + index) / Double(steps))
+                guard round < one.roundsAtMost else { continue }
                 for (place, group) in groups.enumerated() {
-                    let target = Target(group: group, arguments: arguments, repetition: round)
+                    let target = Target(group: group, arguments: arguments, repetition: round, folder: folder)
                     await measure(one, target, into: &figures[index * groups.count + place])
                 }
             }
@@ -58,6 +61,18 @@ struct Measuring {
             figures: figures)
     }
 
+    /// Servers end with this process in any case; what they write, and what was made in somebody's ensemble, would stay.
+    private static func tidyUp(_ folder: String, _ hosts: String?) {
+        ServerGroup.killAll()
+        if let hosts { Remote.clear(hosts) }
+        // A server that was just killed may still finish a write.
+        for _ in 0..<50 where FileManager.default.fileExists(atPath: folder) {
+            // Tried again below; after half a second the operating system's cleaner of temporary files has it.
+            try? FileManager.default.removeItem(atPath: folder)
+            usleep(10_000)
+        }
+    }
+
     private func makeGroups(_ folder: String) throws -> [ServerGroup] {
         if let hosts = arguments.hosts { return [ServerGroup(hosts: hosts)] }
         let kinds: [ServerGroup.Kind] = arguments.withApache ? [.conclave, .apache] : [.conclave]
@@ -69,13 +84,32 @@ struct Measuring {
 
     private func measure(_ one: BenchCase, _ target: Target, into figure: inout Figure) async {
         do {
-            let sample = try await one.run(target)
-            figure.values.append(sample.value)
+            let sample = try await limited { try await one.run(target) }
+            figure.values += sample.values
+            if let problem = sample.problem { figure.problems.append(problem) }
             for (name, value) in sample.details { figure.details[name, default: []].append(value) }
             if let timeline = sample.timeline { figure.timeline = timeline }
         } catch {
             figure.problems.append("\(error)")
         }
+    }
+}
+
+/// A case that hangs must not hide the others' figures: it is cancelled after this long.
+private let limitSeconds = 240
+
+private func limited<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
+    try await withThrowingTaskGroup(of: R?.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+            try await Task.sleep(for: .seconds(limitSeconds))
+            return nil
+        }
+        defer { group.cancelAll() }
+        guard let first = try await group.next(), let result = first else {
+            throw LoadError("no result within \(limitSeconds) s")
+        }
+        return result
     }
 }
 

@@ -6,9 +6,9 @@ enum ResultText {
         var lines: [String] = [
             "\(results.machine.processor), \(results.machine.processors) processors, \(results.machine.system)",
             "commit \(results.commit), \(results.swift)",
-            "this machine: fdatasync \(number(results.machine.syncMicroseconds)) µs, "
-                + "TCP ping-pong \(number(results.machine.pingPongMicroseconds)) µs",
+            "this machine: \(limits(results.machine))",
         ]
+        if let share = GeneratorShare(results) { lines.append("load generator: \(share.text)") }
         let subjects = unique(results.figures.map(\.subject))
         let width = (results.figures.map(\.name.count).max() ?? 0) + 2
         for section in unique(results.figures.map(\.section)) {
@@ -26,6 +26,15 @@ enum ResultText {
             for problem in figure.problems { lines.append("failed: \(figure.name) at \(figure.subject): \(problem)") }
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// What no server here can be faster than.
+    static func limits(_ machine: Results.Machine) -> String {
+        var text = "4 KiB appended with fdatasync \(number(machine.syncMicroseconds)) µs"
+        if let p99 = machine.syncP99Microseconds { text += " (p99 \(number(p99)) µs)" }
+        if let overwrite = machine.overwriteMicroseconds { text += ", overwritten \(number(overwrite)) µs" }
+        text += ", \(number(1e6 / max(machine.syncMicroseconds, 0.1))) syncs a second"
+        return text + "; bare TCP ping-pong \(number(machine.pingPongMicroseconds)) µs"
     }
 
     private static func line(_ name: String, _ subjects: [String], _ results: Results, _ width: Int) -> String {
@@ -65,6 +74,11 @@ enum ResultText {
             return Int(value.rounded()).formatted(.number.grouping(.automatic).locale(.init(identifier: "en")))
         }
         return String(format: value >= 10 ? "%.1f" : "%.2f", value)
+    }
+
+    /// Without digits that say nothing: 20, 1.5.
+    static func plain(_ value: Double) -> String {
+        value == value.rounded() ? String(format: "%.0f", value) : String(format: "%.3g", value)
     }
 
     static func unique(_ texts: [String]) -> [String] {

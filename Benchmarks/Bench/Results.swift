@@ -1,3 +1,4 @@
+import BenchmarkKit
 import Foundation
 
 /// Everything that a run of the suite has found: what `results.json` holds.
@@ -9,6 +10,10 @@ struct Results: Codable, Sendable {
         var system: String
         /// Median time of a 4 KiB append with fdatasync(2), in microseconds.
         var syncMicroseconds: Double
+        /// The time that one append in a hundred exceeds.
+        var syncP99Microseconds: Double?
+        /// Median time of overwriting 4 KiB of reserved space with fdatasync(2): what a log with reserved space pays.
+        var overwriteMicroseconds: Double?
         /// Median time of a bare TCP ping-pong of 100 bytes on loopback, in microseconds.
         var pingPongMicroseconds: Double
     }
@@ -34,8 +39,13 @@ struct Results: Codable, Sendable {
         try encoder.encode(self).write(to: URL(fileURLWithPath: path))
     }
 
-    static func read(_ path: String) throws -> Results {
-        try JSONDecoder().decode(Results.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+    static func read(_ path: String) throws(LoadError) -> Results {
+        guard let data = FileManager.default.contents(atPath: path) else { throw LoadError("\(path) cannot be read") }
+        do {
+            return try JSONDecoder().decode(Results.self, from: data)
+        } catch {
+            throw LoadError("\(path) holds no results of conclave-bench: \(error)")
+        }
     }
 }
 
@@ -59,6 +69,8 @@ struct Figure: Codable, Sendable {
     struct Timeline: Codable, Sendable {
         var sliceMilliseconds: Double
         var failureAtMilliseconds: Double
+        /// When the server was started again, or went on.
+        var returnAtMilliseconds: Double?
         var counts: [Int]
     }
 
@@ -68,6 +80,24 @@ struct Figure: Codable, Sendable {
     var spread: Double {
         guard let median, median > 0, let low = values.min(), let high = values.max() else { return 0 }
         return (high - low) / median
+    }
+
+    /// What else was found that a reader wants to know, in words; empty if nothing.
+    var also: String {
+        let found: [(String, (Double) -> String)] = [
+            ("fairness", { "fairness \(String(format: "%.2f", $0)) of 1" }),
+            ("unanswered", { "\(ResultText.number($0)) writes refused or unanswered" }),
+            ("cpu_percent", { "\(ResultText.number($0))% of a processor" }),
+        ]
+        var parts = found.compactMap { key, text in detail(key).map(text) }
+        if section == BenchCase.Section.rates.rawValue, let rate = detail("per_second") {
+            parts.append("\(ResultText.number(rate)) answered a second")
+            if let late = detail("late_p99_us") { parts.append("sent up to \(ResultText.number(late)) µs late (p99)") }
+        }
+        if section == BenchCase.Section.storage.rawValue, let bytes = detail("storage_bytes") {
+            parts.append("\(ResultText.number(bytes)) B to storage, in whole pages")
+        }
+        return parts.joined(separator: "; ")
     }
 
     func detail(_ name: String) -> Double? { details[name].flatMap(Self.median) }

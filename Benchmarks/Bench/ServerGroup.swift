@@ -2,6 +2,7 @@ import BenchmarkKit
 import ConclaveCommandKit
 import ConclaveSystem
 import Foundation
+import Synchronization
 
 /// The servers that are measured: processes started here, or somebody else's.
 final class ServerGroup {
@@ -36,11 +37,20 @@ final class ServerGroup {
         folder = ""
     }
 
+    /// What this machine lacks for Apache's servers, as a sentence; `nil` if nothing.
+    static var missingForApache: String? {
+        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+        if !folders.contains(where: { FileManager.default.isExecutableFile(atPath: "\($0)/java") }) {
+            return "--apache needs java: apt-get install default-jre-headless zookeeper libzookeeper-java"
+        }
+        guard FileManager.default.fileExists(atPath: apacheClasses) else {
+            return "--apache needs \(apacheClasses): apt-get install zookeeper libzookeeper-java"
+        }
+        return nil
+    }
+
     /// Configures servers of a kind in a folder that exists; nothing runs yet.
     init(_ kind: Kind, servers: Int, observers: Int, folder: String) throws {
-        if kind == .apache, !FileManager.default.fileExists(atPath: Self.apacheClasses) {
-            throw LoadError("no \(Self.apacheClasses): apt-get install zookeeper libzookeeper-java")
-        }
         self.kind = kind
         self.folder = folder
         var ports: [ReservedPort] = []
@@ -115,6 +125,7 @@ final class ServerGroup {
         process.standardError = output
         try process.run()
         members[index].process = process
+        Self.running.withLock { _ = $0.insert(process.processIdentifier) }
     }
 
     func untilServing() throws {
@@ -122,8 +133,7 @@ final class ServerGroup {
         for member in members {
             while true {
                 if let process = member.process, !process.isRunning {
-                    let log = (try? String(contentsOfFile: "\(folder)/\(member.id)/output", encoding: .utf8)) ?? ""
-                    throw LoadError("server \(member.id) of \(kind) ended: \(log.suffix(400))")
+                    throw LoadError("server \(member.id) of \(kind) ended: \(lastWords(member.id - 1))")
                 }
                 if AdminWord.ask("srvr", port: member.clientPort)?.contains("Mode: ") == true { break }
                 guard Date() < deadline else {
@@ -150,24 +160,49 @@ final class ServerGroup {
     func signal(_ number: Int32, _ index: Int) {
         guard let process = members[index].process else { return }
         kill(process.processIdentifier, number)
-        if number == SIGKILL {
-            process.waitUntilExit()
-            members[index].process = nil
-        }
+        if number == SIGKILL { forget(index) }
     }
 
     func stop() {
         for member in members { member.process?.terminate() }
-        for index in members.indices {
-            members[index].process?.waitUntilExit()
-            members[index].process = nil
-        }
+        for index in members.indices { forget(index) }
     }
 
-    /// User and system time of all servers so far.
-    func processorSeconds() -> Double {
-        members.reduce(0) { sum, member in
-            sum + (member.process.flatMap { ServerProcess(pid: $0.processIdentifier).processorSeconds() } ?? 0)
-        }
+    private func forget(_ index: Int) {
+        guard let process = members[index].process else { return }
+        process.waitUntilExit()
+        Self.running.withLock { _ = $0.remove(process.processIdentifier) }
+        members[index].process = nil
+    }
+
+    /// The processes of all groups, for an end in a hurry.
+    private static let running = Mutex<Set<Int32>>([])
+
+    static func killAll() {
+        for pid in running.withLock({ $0 }) { kill(pid, SIGKILL) }
+    }
+
+    /// All servers that run here, to be measured together; `nil` for somebody else's.
+    var processes: ServerProcess? {
+        let pids = members.compactMap { $0.process?.processIdentifier }
+        return pids.isEmpty ? nil : ServerProcess(pids: pids)
+    }
+
+    /// Where a server keeps its logs and snapshots.
+    func history(_ index: Int) -> String { "\(folder)/\(members[index].id)/data/version-2" }
+
+    /// The end of what a server wrote on its terminal.
+    func lastWords(_ index: Int) -> String {
+        let log = try? String(contentsOfFile: "\(folder)/\(members[index].id)/output", encoding: .utf8)
+        return String((log ?? "it said nothing").suffix(400))
+    }
+
+    /// The newest transaction that a server knows of; `nil` if it does not serve.
+    func zxid(_ index: Int) -> Int64? {
+        let answer = AdminWord.ask("srvr", port: members[index].clientPort) ?? ""
+        guard answer.contains("Mode: "),
+            let line = answer.split(separator: "\n").first(where: { $0.hasPrefix("Zxid: ") })
+        else { return nil }
+        return Int64(line.dropFirst("Zxid: 0x".count), radix: 16)
     }
 }

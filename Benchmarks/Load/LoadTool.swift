@@ -8,12 +8,15 @@ import Foundation
 enum LoadTool {
     static let usage = """
         Usage: conclave-load run WORKLOAD --server HOST:PORT [--pid PID] [--label NAME] [--seconds S] [--warm-up S]
+                         [--rate N]
                conclave-load fill NODES --server HOST:PORT [--pid PID] [--label NAME]
                conclave-load start NAME --server HOST:PORT [--label NAME] -- COMMAND …
                conclave-load table FILE [--base LABEL] [--json FILE]
 
         Each run prints one line of JSON; `table` shows the medians of such lines. With the process id of the server, its
-        processor time per operation and its resident memory are measured too. Workloads:
+        processor time per operation and its resident memory are measured too. With --rate, N requests a second are sent whether
+        or not earlier ones are answered, and latency counts from when each was due. Ends with status 1 if an operation failed.
+        Workloads:
 
         """
 
@@ -35,6 +38,8 @@ enum LoadTool {
                 throw LoadError("no workload named \(name)")
             }
             let measurement = try workload.run(try arguments.engine())
+            let all = measurement.histogram.count + measurement.failures.count
+            if let problem = measurement.failures.text(of: all) { throw LoadError("\(name): \(problem)") }
             try ResultLine(server: arguments.label, workload: name, values: measurement.values).print()
         case "fill":
             let text = try arguments.second("a number of nodes")
@@ -64,7 +69,7 @@ struct LoadArguments {
     private(set) var options: [String: String] = [:]
     private(set) var command: [String] = []
 
-    private static let known = ["--server", "--pid", "--label", "--seconds", "--warm-up", "--base", "--json"]
+    private static let known = ["--server", "--pid", "--label", "--seconds", "--warm-up", "--rate", "--base", "--json"]
 
     init(_ words: [String]) throws {
         var rest = words[...]
@@ -106,7 +111,15 @@ struct LoadArguments {
         }
         return Engine(
             address: try address(), server: server, warmUpMilliseconds: try milliseconds("--warm-up", 1),
-            measuredMilliseconds: try milliseconds("--seconds", 3))
+            measuredMilliseconds: try milliseconds("--seconds", 3), rate: try rate())
+    }
+
+    private func rate() throws -> Double? {
+        guard let text = options["--rate"] else { return nil }
+        guard let rate = Double(text), rate >= 1, rate <= 10_000_000 else {
+            throw LoadError("--rate needs a number of requests a second")
+        }
+        return rate
     }
 
     private func milliseconds(_ name: String, _ fallback: Double) throws -> Int64 {

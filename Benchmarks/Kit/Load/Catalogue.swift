@@ -15,6 +15,9 @@ package enum Catalogue {
         entry("create-8x64", "create, 8 connections with 64 in flight each") {
             CreateWorkload(connections: 8, depth: 64)
         },
+        entry("exists-8x64", "exists, 8 connections with 64 in flight each") {
+            ExistsWorkload(connections: 8, depth: 64)
+        },
         entry("set-64x1", "setData awaited on 64 connections") { SetWorkload(connections: 64, depth: 1) },
         entry("mixed90-16x8", "90% getData, 10% setData") {
             MixedWorkload(connections: 16, depth: 8, readPercent: 90)
@@ -35,7 +38,24 @@ package enum Catalogue {
         ) {
             try FanOut(engine: $0, watchers: 1000).run()
         },
+        Entry(name: "notify-1", text: "one setData heard by one other connection; time from the write to the event") {
+            try FanOut(engine: $0, watchers: 1).run()
+        },
     ]
+
+    /// At a fixed rate, whatever is in flight: latency is counted from when a request was due.
+    package static func rates(reads: [Int], writes: [Int]) -> [Entry] {
+        reads.map { rate in
+            entry("get-rate-\(rate)", "getData, \(rate) a second on 16 connections", rate: Double(rate)) {
+                GetWorkload(connections: 16, depth: 1)
+            }
+        }
+            + writes.map { rate in
+                entry("set-rate-\(rate)", "setData, \(rate) a second on 16 connections", rate: Double(rate)) {
+                    SetWorkload(connections: 16, depth: 1)
+                }
+            }
+    }
 
     /// Reads in 100, as in the figure of the ZooKeeper paper.
     package static let ratios: [Entry] = [0, 10, 25, 50, 75, 90, 100].map { percent in
@@ -55,7 +75,7 @@ package enum Catalogue {
         ]
     }
 
-    package static let depths: [Entry] = [1, 4, 16, 256].map { depth in
+    package static let depths: [Entry] = [4, 16, 64, 256].map { depth in
         entry("set-depth-\(depth)", "setData on one connection with \(depth) in flight") {
             SetWorkload(connections: 1, depth: depth)
         }
@@ -68,9 +88,12 @@ package enum Catalogue {
     }
 
     private static func entry(
-        _ name: String, _ text: String, _ make: @escaping @Sendable () -> some Workload & SendableMetatype
+        _ name: String, _ text: String, rate: Double? = nil,
+        _ make: @escaping @Sendable () -> some Workload & SendableMetatype
     ) -> Entry {
         Entry(name: name, text: text) { engine in
+            var engine = engine
+            engine.rate = rate ?? engine.rate
             var workload = make()
             return try engine.run(&workload)
         }

@@ -6,10 +6,12 @@ import ConclaveWire
 package struct Fill {
     let engine: Engine
     let nodes: Int
+    let folder: String
 
-    package init(engine: Engine, nodes: Int) {
+    package init(engine: Engine, nodes: Int, folder: String = "/fill") {
         self.engine = engine
         self.nodes = nodes
+        self.folder = folder
     }
 
     private static let perParent = 1000
@@ -17,7 +19,7 @@ package struct Fill {
 
     package func run() throws -> Measurement {
         let lane = try Lane(index: 0, to: engine.address)
-        try LoadTree.ensure("/fill", lane)
+        try LoadTree.ensure(folder, lane)
         var poller = try SystemPoller()
         defer { poller.close() }
         try poller.add(lane.socket.descriptor, key: 0, interest: .readable)
@@ -33,7 +35,7 @@ package struct Fill {
             while lane.inFlight < Self.inFlight, sent < nodes {
                 if sent % Self.perParent == 0 {
                     // The parent counts as a node as well.
-                    let path = "/fill/p\(parent)"
+                    let path = "\(folder)/p\(parent)"
                     parent += 1
                     lane.queue(Frames.make(Frames.create(path, data)), at: now)
                     maker = NodeMaker(prefix: path + "/", data: data)

@@ -18,6 +18,13 @@ enum Frames {
         writer.closeLength(at: start)
     }
 
+    /// A ping, with the xid that all pings have.
+    static var ping: [UInt8] {
+        var writer = ByteWriter()
+        writer.writeRequestFrame(xid: ReservedXid.ping, .ping)
+        return writer.bytes
+    }
+
     static func create(_ path: String, _ data: [UInt8], _ mode: CreateMode = .persistent) -> ClientRequest {
         .create(CreateRequest(path: NodePath(path), data: data, acl: .open, mode: mode, wantsStat: false))
     }

@@ -1,6 +1,7 @@
 import ConclaveCore
 import ConclaveSystem
 import ConclaveWire
+import Foundation
 
 /// One connection: bytes waiting to be sent, bytes received, and when each request in flight was sent.
 ///
@@ -20,6 +21,7 @@ final class Lane {
     private var xid: Int32 = 0
     /// How long an answer may take while waiting for it.
     private let patienceMilliseconds: Int64
+    private var isWaiting = false
 
     /// Connects and opens a session, waiting for it.
     init(
@@ -56,6 +58,12 @@ final class Lane {
         stamp(start, now)
     }
 
+    /// Queues a request that keeps the xid which it was made with, as pings have one of their own.
+    func queueAsIs(_ frame: [UInt8], at now: Int64) {
+        output.append(contentsOf: frame)
+        noteTime(now)
+    }
+
     /// Queues a request which `write` appends as a frame.
     func queue(at now: Int64, _ write: (inout [UInt8]) -> Void) {
         let start = output.count
@@ -65,11 +73,12 @@ final class Lane {
 
     private func stamp(_ start: Int, _ now: Int64) {
         xid = xid == .max ? 1 : xid + 1
-        let number = UInt32(bitPattern: xid)
-        output[start + 4] = UInt8(truncatingIfNeeded: number >> 24)
-        output[start + 5] = UInt8(truncatingIfNeeded: number >> 16)
-        output[start + 6] = UInt8(truncatingIfNeeded: number >> 8)
-        output[start + 7] = UInt8(truncatingIfNeeded: number)
+        let number = xid.bigEndian
+        output.withUnsafeMutableBytes { $0.storeBytes(of: number, toByteOffset: start + 4, as: Int32.self) }
+        noteTime(now)
+    }
+
+    private func noteTime(_ now: Int64) {
         if inFlight == times.count { growTimes() }
         times[(oldest + inFlight) & (times.count - 1)] = now
         inFlight += 1
@@ -112,6 +121,17 @@ final class Lane {
         while let frame = nextFrame() { try take(frame) }
     }
 
+    /// From now on receiving waits until something comes.
+    func waitInReceive() throws {
+        try socket.descriptor.setNonBlocking(false)
+        var limit = timeval(tv_sec: Int(patienceMilliseconds / 1_000), tv_usec: 0)
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        guard setsockopt(socket.descriptor.rawValue, SOL_SOCKET, SO_RCVTIMEO, &limit, size) == 0 else {
+            throw SystemError("setsockopt")
+        }
+        isWaiting = true
+    }
+
     /// When the request was sent whose reply has come.
     func answered() throws -> Int64 {
         guard inFlight > 0 else { throw LoadError("a reply to nothing") }
@@ -133,7 +153,9 @@ final class Lane {
         case .bytes(let count):
             inputEnd += count
             return true
-        case .wouldBlock: return false
+        case .wouldBlock:
+            if isWaiting { throw LoadError("no answer within \(patienceMilliseconds) ms") }
+            return false
         case .failed(let problem): throw LoadError("recv: \(problem)")
         }
     }
@@ -183,6 +205,21 @@ final class Lane {
             _ = try answered()
             return (header.error, Array(payload[16...]))
         }
+    }
+
+    /// Sends requests together and waits for all replies.
+    /// - Returns: their errors, in order.
+    func call(_ frames: [[UInt8]]) throws -> [Int32] {
+        for frame in frames { queue(frame, at: 0) }
+        try sendWaiting()
+        var errors: [Int32] = []
+        while errors.count < frames.count {
+            let header = try receiveWaiting().withUnsafeBytes { ReplyFields($0) }
+            guard header.xid != -1 else { continue }
+            _ = try answered()
+            errors.append(header.error)
+        }
+        return errors
     }
 
     private static func connectWaiting(_ socket: Socket, to address: SocketAddress) throws {

@@ -1,29 +1,60 @@
 import Foundation
 
-/// What a server's process has used so far: /proc/PID/stat and /proc/PID/status.
+/// What the processes of a server or an ensemble have used so far: their processor clocks, /proc/PID/status and
+/// /proc/PID/io.
 package struct ServerProcess: Sendable {
-    package let pid: Int32
+    package let pids: [Int32]
 
-    package init(pid: Int32) { self.pid = pid }
+    package init(pid: Int32) { pids = [pid] }
 
-    /// User and system time of all threads, in seconds; the kernel counts in ticks of 10 ms.
-    package func processorSeconds() -> Double? {
-        guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return nil }
-        // The name in parentheses may hold anything; utime and stime are the 12th and 13th field behind it.
-        guard let end = text.lastIndex(of: ")") else { return nil }
-        let fields = text[text.index(after: end)...].split(separator: " ")
-        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return nil }
-        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
-    }
+    /// Several that are counted together.
+    package init(pids: [Int32]) { self.pids = pids }
+
+    /// User and system time of all threads, in seconds, to the nanosecond: clock_getcpuclockid(3).
+    package func processorSeconds() -> Double? { sum(Self.processorSeconds) }
 
     /// Resident memory in bytes.
-    package func residentBytes() -> Int? {
+    package func residentBytes() -> Int? { sum(Self.residentBytes) }
+
+    /// Bytes that storage was made to write, in whole pages.
+    package func storageBytes() -> Int? { sum(Self.storageBytes) }
+
+    /// `nil` if one of them does not tell, or there is none.
+    private func sum<N: AdditiveArithmetic>(_ of: (Int32) -> N?) -> N? {
+        var sum = N.zero
+        for pid in pids {
+            guard let one = of(pid) else { return nil }
+            sum += one
+        }
+        return pids.isEmpty ? nil : sum
+    }
+
+    private static func processorSeconds(_ pid: Int32) -> Double? {
+        #if os(Linux)
+        var clock = clockid_t()
+        var time = timespec()
+        guard clock_getcpuclockid(pid, &clock) == 0, clock_gettime(clock, &time) == 0 else { return nil }
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+        #else
+        return nil
+        #endif
+    }
+
+    private static func residentBytes(_ pid: Int32) -> Int? {
         guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return nil }
         for line in text.split(separator: "\n") where line.hasPrefix("VmRSS:") {
             guard let kibibytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first else {
                 break
             }
             return Int(kibibytes).map { $0 * 1024 }
+        }
+        return nil
+    }
+
+    private static func storageBytes(_ pid: Int32) -> Int? {
+        guard let text = try? String(contentsOfFile: "/proc/\(pid)/io", encoding: .utf8) else { return nil }
+        for line in text.split(separator: "\n") where line.hasPrefix("write_bytes:") {
+            return line.split(separator: " ").last.flatMap { Int($0) }
         }
         return nil
     }

@@ -12,9 +12,11 @@ struct SessionChurn {
     private struct Life {
         var socket: Socket
         var begun: Int64
-        var received = 0
+        /// What has come of the present frame.
+        var received: [UInt8] = []
         /// How many frames have come: the response, then the reply to closeSession.
         var frames = 0
+        var failure: String?
         var pending: [UInt8] = []
         var interest: Interest
     }
@@ -32,12 +34,14 @@ struct SessionChurn {
         var lives = try (0..<atOnce).map { try start($0, &poller, now, connect) }
         defer { for life in lives { life.socket.close() } }
         var histogram = Histogram()
+        var failures = Failures()
         var started: (time: Int64, server: Double?, own: Double)?
         while now < end {
             try poller.wait(until: Instant(nanoseconds: now + 1_000_000_000))
             now = SystemClock.now().nanoseconds
             if started == nil, now >= begin {
                 histogram = Histogram()
+                failures = Failures()
                 started = (now, engine.server?.processorSeconds(), Generator.processorSeconds())
             }
             for index in 0..<poller.eventCount {
@@ -48,7 +52,11 @@ struct SessionChurn {
                     continue
                 }
                 guard try receive(slot, &lives, &poller, close) else { continue }
-                histogram.record(now - lives[slot].begun)
+                if let failure = lives[slot].failure {
+                    failures.record(failure)
+                } else {
+                    histogram.record(now - lives[slot].begun)
+                }
                 poller.remove(lives[slot].socket.descriptor, interest: lives[slot].interest)
                 lives[slot].socket.close()
                 lives[slot] = try start(slot, &poller, now, connect)
@@ -58,7 +66,8 @@ struct SessionChurn {
         var used: Double?
         if let before = started.server, let after = engine.server?.processorSeconds() { used = after - before }
         return Measurement(
-            histogram: histogram, seconds: Double(now - started.time) / 1e9, serverProcessorSeconds: used,
+            histogram: histogram, seconds: Double(now - started.time) / 1e9, failures: failures,
+            serverProcessorSeconds: used,
             generatorProcessorSeconds: Generator.processorSeconds() - started.own,
             residentBytes: engine.server?.residentBytes())
     }
@@ -98,19 +107,35 @@ struct SessionChurn {
         _ slot: Int, _ lives: inout [Life], _ poller: inout SystemPoller, _ close: [UInt8]
     ) throws -> Bool {
         let expected = lives[slot].frames == 0 ? Self.responseBytes : Self.replyBytes
-        let result = withUnsafeTemporaryAllocation(byteCount: 256, alignment: 8) {
-            lives[slot].socket.receive(into: $0)
+        let result = withUnsafeTemporaryAllocation(byteCount: 256, alignment: 8) { buffer in
+            let result = lives[slot].socket.receive(into: buffer)
+            if case .bytes(let count) = result { lives[slot].received.append(contentsOf: buffer[..<count]) }
+            return result
         }
         switch result {
-        case .bytes(0): throw LoadError("sessions: the server closed a connection")
-        case .bytes(let count): lives[slot].received += count
+        case .bytes(0):
+            lives[slot].failure = "the server closed the connection"
+            return true
+        case .bytes: break
         case .wouldBlock: return false
-        case .failed(let problem): throw LoadError("sessions: recv: \(problem)")
+        case .failed(let problem):
+            lives[slot].failure = "recv: \(problem)"
+            return true
         }
-        guard lives[slot].received >= expected else { return false }
-        lives[slot].received -= expected
+        guard lives[slot].received.count >= expected else { return false }
+        let frame = lives[slot].received.prefix(expected)
+        lives[slot].received.removeFirst(expected)
         lives[slot].frames += 1
-        guard lives[slot].frames == 1 else { return true }
+        guard lives[slot].frames == 1 else {
+            // Behind length, xid and zxid stands the error.
+            if frame[16..<20].contains(where: { $0 != 0 }) { lives[slot].failure = "closeSession was refused" }
+            return true
+        }
+        // Behind length and version stands the negotiated time-out: 0 means that there is no session.
+        guard frame[8..<12].contains(where: { $0 != 0 }) else {
+            lives[slot].failure = "no session was opened"
+            return true
+        }
         guard lives[slot].socket.send(close, from: 0) == .bytes(close.count) else {
             throw LoadError("sessions: a last request does not fit into a socket")
         }

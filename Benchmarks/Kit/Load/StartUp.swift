@@ -7,8 +7,6 @@ import Foundation
 package struct StartUp {
     let address: SocketAddress
     let command: [String]
-    /// How long the server may take.
-    var limitSeconds = 180.0
 
     package init(address: SocketAddress, command: [String]) {
         self.address = address
@@ -28,30 +26,52 @@ package struct StartUp {
             server.terminate()
             server.waitUntilExit()
         }
-        let first = try firstWrite(server, since: begin)
+        try FirstWrite(address: address).wait {
+            server.isRunning ? nil : "the server ended with status \(server.terminationStatus)"
+        }
+        let first = Double(SystemClock.now().nanoseconds - begin) / 1e6
         let process = ServerProcess(pid: server.processIdentifier)
         var values = ["first_write_ms": first]
         if let bytes = process.residentBytes() { values["resident_mb"] = Double(bytes) / 1e6 }
         if let seconds = process.processorSeconds() { values["server_cpu_ms"] = seconds * 1000 }
         return values
     }
+}
 
-    /// Tries again every two milliseconds until a write is acknowledged.
-    private func firstWrite(_ server: Process, since begin: Int64) throws -> Double {
+/// Waits until a server that is starting acknowledges a write.
+package struct FirstWrite {
+    let address: SocketAddress
+    /// How long the server may take.
+    var limitSeconds = 180
+
+    package init(address: SocketAddress) { self.address = address }
+
+    /// Tries again every two milliseconds.
+    /// - Parameter ended: says why there is nothing to wait for any more.
+    package func wait(_ ended: () -> String?) throws {
+        let deadline = SystemClock.now().advanced(byMilliseconds: Int64(limitSeconds) * 1_000)
         while true {
-            let elapsed = Double(SystemClock.now().nanoseconds - begin) / 1e6
-            guard server.isRunning else { throw LoadError("the server ended with status \(server.terminationStatus)") }
-            guard elapsed < limitSeconds * 1000 else { throw LoadError("no write within \(limitSeconds) s") }
+            if let reason = ended() { throw LoadError(reason) }
+            guard SystemClock.now() < deadline else { throw LoadError("no write within \(limitSeconds) s") }
             do {
                 // Apache's server now and then never reads a connection made while it starts: then another one is tried.
                 let lane = try Lane(index: 0, to: address, patienceMilliseconds: 500)
                 try LoadTree.ensure("/conclave-load-first-write", lane)
                 try lane.call(.delete(path: NodePath("/conclave-load-first-write"), version: -1))
-                return Double(SystemClock.now().nanoseconds - begin) / 1e6
+                return
             } catch {
                 // Not serving yet: refused, closed, or no session.
                 usleep(2000)
             }
         }
+    }
+}
+
+/// Whether anybody is there.
+package enum Probe {
+    /// Opens a session and closes it again.
+    package static func openSession(at address: SocketAddress) throws {
+        let lane = try Lane(index: 0, to: address, patienceMilliseconds: 10_000)
+        try lane.call(.closeSession)
     }
 }

@@ -11,12 +11,12 @@ protocol Workload: Sendable {
     mutating func prepare(_ lane: Lane) throws
     /// Queues the next request of a lane, exactly one.
     mutating func send(on lane: Lane, at now: Int64)
-    /// A reply came. Returns whether it counts as one operation.
-    mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws -> Bool
+    /// A reply came. Returns whether it counts as one operation; throws if the operation failed.
+    mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws(LoadError) -> Bool
 }
 
 extension Workload {
-    mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws -> Bool {
+    mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws(LoadError) -> Bool {
         let header = ReplyFields(payload)
         guard header.error == 0 else { throw LoadError("\(Self.name): error \(header.error)") }
         return true
@@ -41,14 +41,5 @@ enum LoadTree {
             try ensure(path, lane, data: Frames.value(bytes))
             return path
         }
-    }
-
-    /// Deletes everything below a node, and the node, breadth first with many deletes in flight.
-    static func remove(_ path: String, _ lane: Lane) throws {
-        let (error, body) = try lane.call(.getChildren(path: NodePath(path), watch: false))
-        if error == -101 { return }
-        var reader = ByteReader(body)
-        for name in try reader.readNames() { try remove("\(path)/\(name)", lane) }
-        try lane.call(.delete(path: NodePath(path), version: -1))
     }
 }

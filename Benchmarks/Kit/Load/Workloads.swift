@@ -28,7 +28,7 @@ struct GetWorkload: Workload {
     /// Header, length of the data, data, Stat.
     private var replyBytes: Int { 16 + 4 + bytes + 68 }
 
-    mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws -> Bool {
+    mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws(LoadError) -> Bool {
         guard ReplyFields(payload).error == 0, payload.count == replyBytes else {
             throw LoadError("get: error \(ReplyFields(payload).error), \(payload.count) bytes")
         }
@@ -178,7 +178,7 @@ struct EphemeralWorkload: Workload {
         }
     }
 
-    mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws -> Bool {
+    mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws(LoadError) -> Bool {
         let header = ReplyFields(payload)
         guard header.error == 0 else { throw LoadError("ephemeral: error \(header.error)") }
         // The reply to a create carries a path, that to a delete nothing.
@@ -206,7 +206,7 @@ struct ChildrenWorkload: Workload {
 
     mutating func send(on lane: Lane, at now: Int64) { lane.queue(frame, at: now) }
 
-    mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws -> Bool {
+    mutating func received(_ payload: UnsafeRawBufferPointer, on lane: Lane) throws(LoadError) -> Bool {
         // Every name has at least a length and two characters; the Stat follows.
         guard ReplyFields(payload).error == 0, payload.count > 16 + 4 + 1000 * 6 + 68 else {
             throw LoadError("children: error \(ReplyFields(payload).error), \(payload.count) bytes")
@@ -239,4 +239,43 @@ struct MultiWorkload: Workload {
         lane.queue(frames[turn & 15], at: now)
         turn &+= 1
     }
+}
+
+/// `exists`, over 64 nodes.
+struct ExistsWorkload: Workload {
+    static let name = "exists"
+    let connections: Int
+    let depth: Int
+    private var frames: [[UInt8]] = []
+    private var turn = 0
+
+    init(connections: Int, depth: Int) {
+        self.connections = connections
+        self.depth = depth
+    }
+
+    mutating func prepare(_ lane: Lane) throws {
+        frames = try LoadTree.nodes("exists", 64, lane).map {
+            Frames.make(.exists(path: NodePath($0), watch: false))
+        }
+    }
+
+    mutating func send(on lane: Lane, at now: Int64) {
+        lane.queue(frames[turn & 63], at: now)
+        turn &+= 1
+    }
+}
+
+/// Pings, which are all that idle sessions send.
+struct PingWorkload: Workload {
+    static let name = "ping"
+    let connections: Int
+    let depth = 1
+    private let frame = Frames.ping
+
+    init(connections: Int) { self.connections = connections }
+
+    func prepare(_ lane: Lane) {}
+
+    mutating func send(on lane: Lane, at now: Int64) { lane.queueAsIs(frame, at: now) }
 }

@@ -11,6 +11,8 @@ package struct RecipeFigure: Sendable {
 
     package let value: Double
     package let unit: Unit
+    /// Other numbers under their names in results.
+    package var details: [String: Double] = [:]
 }
 
 /// One recipe under load.
@@ -20,7 +22,7 @@ package struct RecipeMeasurement: Sendable {
     package var unit = RecipeFigure.Unit.perSecond
     package let run: @Sendable (RecipeEnvironment) async throws -> RecipeFigure
 
-    package static let all: [RecipeMeasurement] = locks + elections + barriers + queues + naming
+    package static let all: [RecipeMeasurement] = locks + elections + barriers + queues + naming + groups
 
     package static func named(_ name: String) -> RecipeMeasurement? { all.first { $0.name == name } }
 }
@@ -59,12 +61,13 @@ package struct RecipeEnvironment: Sendable {
         return result
     }
 
-    /// How often a second each of the bodies ran through together: one second uncounted, then the measured time.
+    /// How often a second the bodies ran through, all together: one second uncounted, then the measured time. Of several bodies
+    /// it is also told how evenly they did.
     func rate(_ bodies: [@Sendable () async throws -> Void]) async throws -> RecipeFigure {
         let clock = ContinuousClock()
         let begin = clock.now.advanced(by: .seconds(1))
         let end = begin.advanced(by: .seconds(seconds))
-        let total = try await withThrowingTaskGroup(of: Int.self, returning: Int.self) { group in
+        let counts = try await withThrowingTaskGroup(of: Int.self, returning: [Int].self) { group in
             for body in bodies {
                 group.addTask {
                     var count = 0
@@ -76,11 +79,18 @@ package struct RecipeEnvironment: Sendable {
                     }
                 }
             }
-            var total = 0
-            for try await count in group { total += count }
-            return total
+            return try await group.reduce(into: []) { $0.append($1) }
         }
-        return RecipeFigure(value: Double(total) / seconds, unit: .perSecond)
+        var figure = RecipeFigure(value: Double(counts.reduce(0, +)) / seconds, unit: .perSecond)
+        if counts.count > 1 { figure.details["fairness"] = Self.fairness(counts) }
+        return figure
+    }
+
+    /// Jain's index: 1 if all have got the same, one over their number if one has got everything.
+    static func fairness(_ counts: [Int]) -> Double {
+        let sum = counts.reduce(0.0) { $0 + Double($1) }
+        let squares = counts.reduce(0.0) { $0 + Double($1) * Double($1) }
+        return squares > 0 ? sum * sum / (Double(counts.count) * squares) : 1
     }
 
     /// The median of what the body measured, in milliseconds, after one uncounted turn.

@@ -8,6 +8,7 @@ struct Arguments {
         let message: String
     }
 
+    /// How many of each profile.
     var seeds: UInt64 = 100
     var first: UInt64 = 1
     var servers: Int?
@@ -24,6 +25,7 @@ struct Arguments {
 
     init(_ arguments: some Sequence<String>) throws(Mistake) {
         var rest = Array(arguments)[...]
+        if rest.contains("--planted") { seeds = 400 }
         while let name = rest.popFirst() {
             if name == "--help" || name == "-h" {
                 wantsHelp = true
@@ -111,7 +113,7 @@ struct Arguments {
         simulate: runs whole clusters of servers and clients in simulated time, with faults, one cluster for each seed, and
         checks every promise.
 
-          --seeds N        how many seeds of every profile (100)
+          --seeds N        how many seeds of every profile (100; with --planted at most 400)
           --first S        the first one (1)
           --profile NAMES  only these kinds of faults: \(FaultProfile.all.map(\.name).joined(separator: ","))
                            or damage; all: those that are named here; faults: all but none

@@ -20,6 +20,7 @@ import Testing
         Kept(profile: .crashes, seed: 2131, found: "a voter with a later promise was kept out for good"),
         Kept(profile: .network, seed: 1956, found: "a snapshot that took long ended the connection it was sent on"),
         Kept(profile: .crashes, seed: 5250, found: "a late acknowledgement stood for what had been cut off since"),
+        Kept(profile: .crashes, seed: 265, found: "logs that lack what a received snapshot stands for were handed on"),
     ]
 
     @Test("What was found once is not found again", arguments: kept)

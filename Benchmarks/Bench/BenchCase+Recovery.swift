@@ -10,7 +10,8 @@ extension BenchCase {
         return [
             BenchCase(
                 name: "restart-\(nodes)", section: .recovery,
-                text: "a server with \(nodes) nodes is killed: from its start to the first acknowledged write",
+                text:
+                    "a server with \(ResultText.grouped(nodes)) nodes is killed: from its start to the first acknowledged write",
                 unit: "ms", moreIsBetter: false, isQuick: true, needsOwnServers: true, roundsAtMost: 1
             ) { target in
                 try await target.withFreshServers(1) { try restart($0, nodes: nodes) }
@@ -24,7 +25,8 @@ extension BenchCase {
             },
             BenchCase(
                 name: "catch-up-snapshot", section: .recovery,
-                text: "a follower has lost its disk, the others have \(followed) nodes: from its start until it serves",
+                text:
+                    "a follower has lost its disk, the others have \(ResultText.grouped(followed)) nodes: from its start until it serves",
                 unit: "ms", moreIsBetter: false, isQuick: true, needsOwnServers: true, roundsAtMost: 1
             ) { target in
                 try await target.withFreshServers(3) { try catchUp($0, nodes: followed, losesHistory: true) }

@@ -10,18 +10,23 @@ extension BenchCase {
         let sessions = isQuick ? 500 : 10_000
         let watches = isQuick ? 20_000 : 100_000
         return [
-            memory("memory-node", "resident memory for each of \(nodes) nodes of 100 bytes") { target in
+            memory("memory-node", "resident memory for each of \(ResultText.grouped(nodes)) nodes of 100 bytes") {
+                target in
                 _ = try Fill(engine: try target.engine(), nodes: nodes).run()
                 return (nodes, nil)
             },
-            memory("memory-watch", "resident memory for each of \(watches) watches, 5,000 a session") { target in
+            memory(
+                "memory-watch", "resident memory for each of \(ResultText.grouped(watches)) watches, 5,000 a session"
+            ) { target in
                 let fill = WatchFill(engine: try target.engine(), perSession: 5_000)
                 try fill.run(watches)
                 return (watches, fill)
             },
             BenchCase(
                 name: "idle-\(sessions)", section: .resources,
-                text: "resident memory for each of \(sessions) idle sessions, which ping every ten seconds", unit: "B",
+                text:
+                    "resident memory for each of \(ResultText.grouped(sessions)) idle sessions, which ping every ten seconds",
+                unit: "B",
                 moreIsBetter: false, isQuick: true, needsOwnServers: true, roundsAtMost: 1
             ) { target in
                 try await target.withFreshServers(1) { fresh in try idle(fresh, sessions: sessions) }

@@ -5,8 +5,11 @@ import Foundation
 extension BenchCase {
     static var storage: [BenchCase] {
         [
-            ("log-bytes-awaited", "bytes in the log for a setData of 100 bytes, one at a time", "set-1x1"),
-            ("log-bytes-pipelined", "the same, 8 connections with 64 in flight each", "set-8x64"),
+            ("log-bytes-awaited", "bytes in the log for each setData of 100 bytes, awaited", "set-1x1"),
+            (
+                "log-bytes-pipelined",
+                "bytes in the log for each setData of 100 bytes, 8 connections with 64 in flight each", "set-8x64"
+            ),
         ].map { name, text, workload in
             BenchCase(
                 name: name, section: .storage, text: text + "; one server", unit: "B", moreIsBetter: false,

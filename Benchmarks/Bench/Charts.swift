@@ -15,7 +15,7 @@ enum Charts {
     private static let left = 74.0
     private static let bottom = 46.0
     private static let top = 14.0
-    private static let right = 16.0
+    private static let right = 36.0
 
     /// Lines over numbers; `xLabels` names places on the axis, `references` are lines across that name a limit.
     static func lines(
@@ -62,7 +62,8 @@ enum Charts {
         for (index, one) in series.enumerated() {
             let color = (one.color ?? index) % 4
             let path = one.points.map { "\(text(placeX($0.x))),\(text(placeY($0.y)))" }.joined(separator: " ")
-            svg += "<polyline class='series s\(color)\(one.isDashed ? " dashed" : "")' points='\(path)'/>"
+            svg +=
+                "<polyline class='series s\(color)\(one.isDashed ? " dashed" : "")' points='\(path)'\(one.points.count > 100 ? " style='stroke-width:1.2'" : "")/>"
             guard one.points.count <= 24 else { continue }
             for point in one.points {
                 svg += "<circle class='dot s\(color)' cx='\(text(placeX(point.x)))' cy='\(text(placeY(point.y)))'"

@@ -52,7 +52,7 @@ extension Report {
                     })
             }
             guard let first = figure(name, subjects[0]), !series.isEmpty else { return nil }
-            return "<h3>\(name)</h3><p>\(Charts.escaped(first.text))</p>"
+            return "<h3>\(Charts.escaped(first.text)) <small>\(name)</small></h3>"
                 + Charts.lines(
                     series, xTitle: "percentile", yTitle: "µs",
                     xLabels: Self.percentiles.enumerated().map { (Double($0), $1.1) }, isLogarithmic: true,
@@ -82,7 +82,7 @@ extension Report {
                         + "\(ResultText.number($0.value)) were answered."
                 }
             }
-            return "<h3>\(title)</h3>"
+            return "<h3>\(title) <small>\(prefix)N</small></h3>"
                 + (overloaded.isEmpty ? "" : "<p>\(Charts.escaped(overloaded.joined(separator: " ")))</p>")
                 + Charts.lines(
                     series, xTitle: "requests that arrive each second", yTitle: "µs", xLabels: labels,
@@ -160,7 +160,8 @@ extension Report {
             if let back = timeline.returnAtMilliseconds {
                 marks.append((back, name.hasSuffix("stopped") ? "goes on" : "started again"))
             }
-            return "<h3>\(Charts.escaped(first.text))</h3><p>\(Charts.escaped(gaps.joined(separator: "; ")))</p>"
+            return
+                "<h3>\(Charts.escaped(first.text)) <small>\(name)</small></h3><p>\(Charts.escaped(gaps.joined(separator: "; ")))</p>"
                 + Charts.lines(
                     series, xTitle: "seconds", yTitle: "acknowledged writes a second",
                     xLabels: (0...12).map { (Double($0) * 1_000, "\($0)") }.filter { label in

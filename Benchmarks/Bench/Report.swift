@@ -54,7 +54,14 @@ struct Report {
             }
             ?? "\(count) server\(count == 1 ? "" : "s") on one machine, every write synced to disk before it is acknowledged. "
         if let set = figure("set-8x64", "conclave")?.median, let get = figure("get-8x64", "conclave")?.median {
-            text += "\(ResultText.number(get)) reads or \(ResultText.number(set)) writes a second at the leader. "
+            text += "\(ResultText.number(get)) reads or \(ResultText.number(set)) writes a second at the leader"
+            if let theirGet = figure("get-8x64", "apache")?.median, let theirSet = figure("set-8x64", "apache")?.median
+            {
+                text += String(
+                    format: ", %.1f and %.1f times what Apache ZooKeeper does beside it", get / theirGet, set / theirSet
+                )
+            }
+            text += ". "
         }
         if let gap = figure("leader-killed", "conclave")?.median {
             text += "When the leader is killed, writes rest for \(ResultText.number(gap)) ms. "
@@ -142,7 +149,7 @@ struct Report {
             }
             return row + "</tr>"
         }
-        return "<table>\(head)\(rows.joined())</table>"
+        return "<div class='wide'><table>\(head)\(rows.joined())</table></div>"
     }
 
     func section(_ title: String, _ text: String, _ content: String) -> String {

@@ -14,9 +14,9 @@ enum ReportStyle {
         .dot.s2,.bar.s2{fill:var(--c)}.dot.s3,.bar.s3{fill:var(--d)}.legend{font-size:14px}.key{margin-right:20px;white-space:nowrap}.keyline{display:inline-block;width:26px;height:8px;margin-right:6px;vertical-align:middle}.key i{
         display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:6px}.key i.s0{background:var(--a)}
         .key i.s1{background:var(--b)}.key i.s2{background:var(--c)}.key i.s3{background:var(--d)}table{border-collapse:collapse;
-        width:100%;font-size:13px;margin:18px 0;display:block;overflow-x:auto}th,td{text-align:right;padding:5px 8px;
+        width:100%;font-size:13px;margin:18px 0}.wide{overflow-x:auto}th,td{text-align:right;padding:5px 8px;
         border-bottom:1px solid var(--line);vertical-align:top;white-space:nowrap}th:first-child,td:first-child{text-align:left;
-        white-space:normal;min-width:190px}th{color:var(--soft);font-weight:600}small{color:var(--soft)}.worse{color:#c33}.better{color:var(--c)}.problems{border:1px solid
+        white-space:normal;width:44%;min-width:190px}th{color:var(--soft);font-weight:600}small{color:var(--soft)}.worse{color:#c33}.better{color:var(--c)}.problems{border:1px solid
         #c33;border-radius:8px;padding:0 18px;margin:20px 0}footer{margin-top:40px;font-size:13px;color:var(--soft)}
         """
 }

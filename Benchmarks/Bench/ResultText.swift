@@ -70,10 +70,12 @@ enum ResultText {
 
     /// Three significant digits, as plain as they can be.
     static func number(_ value: Double) -> String {
-        if value >= 100 {
-            return Int(value.rounded()).formatted(.number.grouping(.automatic).locale(.init(identifier: "en")))
-        }
+        if value >= 100 { return grouped(Int(value.rounded())) }
         return String(format: value >= 10 ? "%.1f" : "%.2f", value)
+    }
+
+    static func grouped(_ value: Int) -> String {
+        value.formatted(.number.grouping(.automatic).locale(.init(identifier: "en")))
     }
 
     /// Without digits that say nothing: 20, 1.5.

@@ -16,6 +16,17 @@ struct Results: Codable, Sendable {
         var overwriteMicroseconds: Double?
         /// Median time of a bare TCP ping-pong of 100 bytes on loopback, in microseconds.
         var pingPongMicroseconds: Double
+
+        /// Keeps the better of two measurements: what the machine can do.
+        mutating func improve(by other: Machine) {
+            if other.syncMicroseconds < syncMicroseconds {
+                (syncMicroseconds, syncP99Microseconds) = (other.syncMicroseconds, other.syncP99Microseconds)
+            }
+            if let overwrite = other.overwriteMicroseconds {
+                overwriteMicroseconds = min(overwrite, overwriteMicroseconds ?? overwrite)
+            }
+            pingPongMicroseconds = min(pingPongMicroseconds, other.pingPongMicroseconds)
+        }
     }
 
     struct Settings: Codable, Sendable {

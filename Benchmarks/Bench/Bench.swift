@@ -45,10 +45,11 @@ struct Bench {
         if BenchCase.all(arguments).isEmpty {
             throw LoadError("no case begins with \(arguments.names.joined(separator: ", ")); --list names them")
         }
-        // Before minutes of measuring, not behind them.
-        try FileManager.default.createDirectory(atPath: arguments.output, withIntermediateDirectories: true)
-        guard FileManager.default.isWritableFile(atPath: arguments.output) else {
-            throw LoadError("--output \(arguments.output) cannot be written to")
+        // Before minutes of measuring, not behind them; what the system says of it helps nobody.
+        let made: ()? = try? FileManager.default.createDirectory(
+            atPath: arguments.output, withIntermediateDirectories: true)
+        guard made != nil, FileManager.default.isWritableFile(atPath: arguments.output) else {
+            throw LoadError("--output \(arguments.output): no folder there can be written to")
         }
         if let hosts = arguments.hosts { try Remote.probe(hosts) }
     }

@@ -31,6 +31,7 @@ struct Measuring {
             Progress.show("starting \(group.kind)")
             try group.start()
         }
+        for group in groups where group.kind == .apache { await warmUp(group, folder) }
         var figures = cases.flatMap { one in
             groups.map { group in
                 Figure(
@@ -72,6 +73,16 @@ struct Measuring {
             // Tried again below; after half a second the operating system's cleaner of temporary files has it.
             try? FileManager.default.removeItem(atPath: folder)
             usleep(10_000)
+        }
+    }
+
+    /// Java compiles what runs often: every load runs once at Apache's servers before anything counts.
+    private func warmUp(_ group: ServerGroup, _ folder: String) async {
+        let loads = cases.filter { !$0.needsOwnServers && $0.section != .recipes }
+        for (index, one) in loads.enumerated() {
+            Progress.show("warming Java up: \(one.name)", share: Double(index) / Double(loads.count))
+            // What fails here fails again where it counts.
+            _ = try? await one.run(Target(group: group, arguments: arguments, repetition: 0, folder: folder))
         }
     }
 

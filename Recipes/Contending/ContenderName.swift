@@ -20,11 +20,12 @@ package struct ContenderName: Hashable, Sendable {
 
     /// Reads a child's name; `nil` if it has no sequence number and so does not contend.
     package init?(_ text: String) {
-        guard let (sequence, prefixLength) = Self.split(text) else { return nil }
+        var name = text
+        // In place: whoever waits judges the whole queue, and an array for every name was most of what that took.
+        guard let parts = name.withUTF8(Self.split) else { return nil }
         self.text = text
-        self.sequence = sequence
-        let prefix = text.utf8.prefix(prefixLength)
-        isShared = prefix.ends(with: "__READ__") || prefix.ends(with: "__rlock__")
+        sequence = parts.sequence
+        isShared = parts.isShared
     }
 
     /// The last sequence number that an attempt accepts: a million below the end of the parent's counter.
@@ -33,8 +34,7 @@ package struct ContenderName: Hashable, Sendable {
     package static let lastSequence = Int32.max - 1_000_000
 
     /// Finds the number: ten digits, or a minus sign and nine or ten digits (the server formats with `%010d`).
-    private static func split(_ text: String) -> (sequence: Int32, prefixLength: Int)? {
-        let name = Array(text.utf8)
+    private static func split(_ name: UnsafeBufferPointer<UInt8>) -> (sequence: Int32, isShared: Bool)? {
         var start = name.count
         while start > 0, name.count - start < 10, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(name[start - 1]) {
             start -= 1
@@ -49,10 +49,19 @@ package struct ContenderName: Hashable, Sendable {
             digits == 9 || magnitude >= 1_000_000_000
         {
             guard let value = Int32(exactly: -magnitude) else { return nil }
-            return (value, start - 1)
+            return (value, isShared(name[..<(start - 1)]))
         }
         guard digits == 10, let value = Int32(exactly: magnitude) else { return nil }
-        return (value, start)
+        return (value, isShared(name[..<start]))
+    }
+
+    /// Whether what stands before the number says so.
+    private static func isShared(_ prefix: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
+        ends(prefix, "__READ__") || ends(prefix, "__rlock__")
+    }
+
+    private static func ends(_ prefix: Slice<UnsafeBufferPointer<UInt8>>, _ mark: StaticString) -> Bool {
+        mark.withUTF8Buffer { prefix.count >= $0.count && prefix.suffix($0.count).elementsEqual($0) }
     }
 
     private static func isSeparator(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") }
@@ -62,14 +71,5 @@ extension ContenderName: Comparable {
     /// Orders by sequence number; equal numbers (possible only for nodes made without the server's counter) by name.
     package static func < (left: ContenderName, right: ContenderName) -> Bool {
         left.sequence != right.sequence ? left.sequence < right.sequence : left.text < right.text
-    }
-}
-
-extension Substring.UTF8View {
-    /// Whether the bytes end with those of `suffix`.
-    fileprivate func ends(with suffix: StaticString) -> Bool {
-        let bytes = suffix.utf8CodeUnitCount
-        guard count >= bytes else { return false }
-        return dropFirst(count - bytes).elementsEqual(suffix.description.utf8)
     }
 }

@@ -79,6 +79,15 @@ let codecCases: [MicroCase] = [
             }
         }
     },
+    MicroCase("codec-decode-children", "a name in a list of a thousand children read by a client", operations: 1_000) {
+        var writer = ByteWriter()
+        writer.writeNames((0..<1_000).map { "_c_0f1e2d3c-lock-\(1_000_000_000 + $0)" })
+        let body = writer.bytes
+        return {
+            var reader = ByteReader(body)
+            keep(try reader.readNames().count)
+        }
+    },
     MicroCase("codec-encode-transaction", "a setData transaction encoded for log and followers", operations: 1_000) {
         let transaction = Transaction.sampleSet(Zxid(epoch: 1, counter: 1))
         var writer = ByteWriter(capacity: 1 << 18)

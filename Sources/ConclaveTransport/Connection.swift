@@ -94,6 +94,8 @@ package final class Connection {
     /// How much of `output` is sent.
     private var sentBytes = 0
     private var deadline: TimerToken?
+    /// When output goes out that is in no hurry.
+    private var later: TimerToken?
 
     /// Takes over a connected socket, which it closes in the end; also if this throws.
     package init(
@@ -145,6 +147,22 @@ package final class Connection {
 
     /// Appends to the output.
     package func send(_ bytes: [UInt8]) { withOutput { $0.writeRaw(bytes) } }
+
+    /// Appends to the output what may go out a little later: at the latest at `deadline`, or with what is sent before.
+    package func sendLater(_ bytes: [UInt8], by deadline: Instant) {
+        // Much is worth a call of its own.
+        guard case .open = phase, pendingBytes + bytes.count <= Self.laterLimit else { return send(bytes) }
+        if output.bytes.capacity == 0 { output.bytes = loop.takeSpareBuffer() }
+        output.writeRaw(bytes)
+        guard !isBlocked, !isEnrolled, later == nil else { return }
+        later = loop.schedule(at: deadline) { [weak self] in
+            self?.later = nil
+            self?.flush()
+        }
+    }
+
+    /// How many bytes wait for a deadline at most.
+    private static let laterLimit = 64 << 10
 
     /// Sends what waits now instead of at the end of the turn.
     package func flush() {
@@ -295,6 +313,7 @@ package final class Connection {
             endSending()
         } else {
             updateInterest()
+            if !isBlocked { enroll() }
         }
     }
 
@@ -323,8 +342,9 @@ package final class Connection {
         if let watch { loop.remove(watch) }
         watch = nil
         if byReset { socket.reset() } else { socket.close() }
-        if let deadline { loop.cancel(deadline) }
+        for token in [deadline, later] { if let token { loop.cancel(token) } }
         deadline = nil
+        later = nil
         sentBytes = 0
         output.truncate(to: 0)
         releaseEmptyOutput()

@@ -133,7 +133,7 @@ struct NodeRing {
         case .sendElection(let link, let bytes):
             guard let other = other(link, than: id) else { return }
             nodes[Self.index(other)].electionReceived(bytes.span, on: link, now: now, wall: wall)
-        case .sendQuorum(let link, let bytes):
+        case .sendQuorum(let link, let bytes), .sendQuorumLater(let link, let bytes):
             guard let other = other(link, than: id) else { return }
             nodes[Self.index(other)].quorumReceived(bytes.span, on: link, now: now, wall: wall)
             nodes[index].quorumDrained(link, now: now, wall: wall)

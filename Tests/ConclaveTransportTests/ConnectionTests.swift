@@ -51,6 +51,34 @@ import Testing
         }
     }
 
+    @Test("What is in no hurry leaves with what follows, at its deadline, or when the connection is finished")
+    func later() async throws {
+        try await withLoop { loop in
+            let recorder = Recorder()
+            let (connection, peer) = try await makeConnection(on: loop, recorder)
+            await loop.perform { connection.value.sendLater([1], by: loop.now.advanced(byMilliseconds: 60_000)) }
+            #expect(await loop.perform { connection.value.pendingBytes } == 1)
+            await loop.perform { connection.value.send([2]) }
+            #expect(try peer.receive(2) == [1, 2])
+            #expect(await loop.perform { connection.value.statistics.sendCalls } == 1)
+            await loop.perform { connection.value.sendLater([3], by: loop.now.advanced(byMilliseconds: 60_000)) }
+            await loop.perform { connection.value.sendLater([4], by: loop.now) }
+            await loop.perform { connection.value.sendLater([UInt8](repeating: 5, count: 65_535), by: .distantFuture) }
+            #expect(try peer.receive(65_537).prefix(3) == [3, 4, 5])
+            await loop.perform {
+                connection.value.sendLater([6], by: .distantFuture)
+                connection.value.finish()
+            }
+            #expect(try peer.receive(1) == [6])
+            peer.socket.close()
+            _ = await recorder.closed()
+            let (second, other) = try await makeConnection(on: loop, Recorder())
+            await loop.perform { second.value.sendLater([7], by: loop.now.advanced(byMilliseconds: 1)) }
+            #expect(try other.receive(1) == [7])
+            other.socket.close()
+        }
+    }
+
     @Test("What a small socket does not take is sent when there is room, in order, and then told")
     func partialWrites() async throws {
         try await withLoop { loop in

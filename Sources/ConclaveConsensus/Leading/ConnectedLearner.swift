@@ -99,6 +99,8 @@ struct ConnectedLearner: Sendable {
     var oldestUnacknowledged: (zxid: Zxid, sent: Instant)?
     var newestUnacknowledged: (zxid: Zxid, sent: Instant)?
     var syncs = RingBuffer<PendingSyncs>()
+    /// When it last sent a request of a client.
+    var forwardedAt: Instant?
 
     /// When the pings were sent that it has not answered. It answers every one that comes behind UPTODATE, in order.
     var pings = RingBuffer<Instant>()

@@ -5,6 +5,8 @@ import ConclaveWire
 package enum LeaderAction: Equatable, Sendable {
     /// Bytes that go out on a connection behind everything sent on it before.
     case send(LinkID, [UInt8])
+    /// The same for bytes that nobody waits for: they may be held back for a millisecond, to go out with what follows.
+    case sendLater(LinkID, [UInt8])
     /// End the connection; the machine has forgotten it already.
     case close(LinkID, LinkEnd)
     /// Store the epoch, then call ``LeaderMachine/savedAcceptedEpoch(now:)``.

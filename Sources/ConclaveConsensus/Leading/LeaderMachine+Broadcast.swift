@@ -167,16 +167,35 @@ extension LeaderMachine {
     private mutating func flush(_ run: inout CommitRun, now: Instant) {
         guard let last = run.last else { return }
         for slot in learners.indices where learners[slot].takesTraffic {
-            send(learners[slot].isObserver ? run.informs.bytes : run.commits.bytes, to: slot)
+            if learners[slot].isObserver {
+                inform(run.informs.bytes, slot, now: now)
+            } else {
+                send(run.commits.bytes, to: slot)
+            }
         }
         actions.append(.commit(through: last))
         answerSyncs()
         run = CommitRun(hasObservers: run.hasObservers)
     }
 
+    /// An observer costs the others least if it hears of many transactions at once. Unless it has lately sent requests of
+    /// clients: they wait for the answers.
+    private mutating func inform(_ bytes: [UInt8], _ slot: Int, now: Instant) {
+        let isIdle = learners[slot].forwardedAt.map { now > $0.advanced(byMilliseconds: Self.observerHaste) } ?? true
+        if learners[slot].stage == .serving, case .open = learners[slot].gate, isIdle {
+            actions.append(.sendLater(learners[slot].link, bytes))
+        } else {
+            send(bytes, to: slot)
+        }
+    }
+
+    /// How long after a request an observer is told of each transaction at once: milliseconds.
+    private static let observerHaste: Int64 = 100
+
     // MARK: Requests of learners
 
-    mutating func forward(_ request: ForwardedRequest, _ identities: [Identity], slot: Int) {
+    mutating func forward(_ request: ForwardedRequest, _ identities: [Identity], slot: Int, now: Instant) {
+        learners[slot].forwardedAt = now
         // The learner is about to leave a leader that retires, and its clients will ask again.
         guard phase == .leading else { return }
         guard request.operation == .sync else {

@@ -211,7 +211,7 @@ package struct LeaderMachine: Sendable {
                 let touches = try SessionTouches.decode(packet.data)
                 if !touches.isEmpty { actions.append(.touched(learners[slot].link, touches)) }
             case .request where learners[slot].stage == .serving:
-                forward(try ForwardedRequest(packet.data), packet.identities ?? [], slot: slot)
+                forward(try ForwardedRequest(packet.data), packet.identities ?? [], slot: slot, now: now)
             case .revalidate where learners[slot].stage == .serving:
                 let request = try RevalidationRequest(packet.data)
                 actions.append(

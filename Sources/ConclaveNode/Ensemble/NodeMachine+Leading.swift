@@ -132,6 +132,7 @@ extension NodeMachine {
     private mutating func perform(_ action: LeaderAction, now: Instant, wall: WallTime) {
         switch action {
         case .send(let link, let bytes): actions.append(.sendQuorum(link, bytes))
+        case .sendLater(let link, let bytes): actions.append(.sendQuorumLater(link, bytes))
         case .close(let link, let end):
             learnerLinks.removeAll { $0 == link }
             actions.append(.closeQuorum(link, "\(end)"))

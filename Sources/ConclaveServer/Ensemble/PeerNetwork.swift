@@ -92,6 +92,11 @@ final class PeerNetwork {
 
     func send(_ bytes: [UInt8], on id: LinkID) { links[id]?.connection.send(bytes) }
 
+    /// Sends with what follows, or alone after a millisecond.
+    func sendLater(_ bytes: [UInt8], on id: LinkID) {
+        links[id]?.connection.sendLater(bytes, by: loop.now.advanced(byMilliseconds: 1))
+    }
+
     func pendingBytes(on id: LinkID) -> Int { links[id]?.connection.pendingBytes ?? 0 }
 
     func close(_ id: LinkID) { links[id]?.connection.finish(timeoutMilliseconds: 500) }

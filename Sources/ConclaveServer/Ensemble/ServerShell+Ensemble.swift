@@ -27,6 +27,7 @@ extension ServerShell {
         case .sendQuorum(let link, let bytes):
             peers?.send(bytes, on: link)
             if bytes.count >= Self.noticeableBytes { noticeWhenSent(link) }
+        case .sendQuorumLater(let link, let bytes): peers?.sendLater(bytes, on: link)
         case .closeElection(let link): peers?.close(link)
         case .closeQuorum(let link, let reason):
             note(.debug, "closing \(link): \(reason)")

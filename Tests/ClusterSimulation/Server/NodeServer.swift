@@ -186,7 +186,8 @@ package struct NodeServer: SimulatedServer {
             let link = world.dial(ClusterOptions.index(ofHost: host), .quorum)
             peers[LinkID(rawValue: link.rawValue)] = Peer(link: link, port: .quorum, use: .dialsLeader)
         case .sendElection(let link, let bytes): sendElection(bytes, on: link, &world)
-        case .sendQuorum(let link, let bytes): sendQuorum(bytes, on: link, &world)
+        case .sendQuorum(let link, let bytes), .sendQuorumLater(let link, let bytes):
+            sendQuorum(bytes, on: link, &world)
         case .closeElection(let link): close(link, &world)
         case .closeQuorum(let link, let reason):
             world.note("closes \(link): \(reason)")

@@ -115,6 +115,33 @@ struct LeaderBroadcastTests {
             ])
     }
 
+    @Test("Who observes hears of commits with others, unless its clients have just asked for something")
+    func haste() throws {
+        var leader = try LeaderHarness(observers: [4])
+        let links = leader.lead(with: [2])
+        let observer = leader.join(4, observer: true)
+        func commit(_ counter: UInt32) {
+            leader.propose()
+            leader.synced(zxid(1, counter))
+            leader.ack(links[0], zxid(1, counter))
+        }
+        // It does not serve yet.
+        commit(1)
+        #expect(leader.laterCount == 0)
+        leader.ack(observer, zxid(1, 0))
+        commit(2)
+        #expect(leader.laterCount == 1)
+        leader.sync(observer)
+        commit(3)
+        leader.now = leader.now.advanced(byMilliseconds: 100)
+        commit(4)
+        #expect(leader.laterCount == 1)
+        leader.now = leader.now.advanced(byMilliseconds: 1)
+        commit(5)
+        #expect(leader.laterCount == 2)
+        #expect(leader.sent(observer).filter { $0.kind == .inform } == (1...5).map { Sent(.inform, zxid(1, $0)) })
+    }
+
     @Test("Commits are strictly in order; an acknowledgement covers everything before it")
     func inOrder() throws {
         var leader = try LeaderHarness()

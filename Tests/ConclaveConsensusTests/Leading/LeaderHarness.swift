@@ -8,6 +8,8 @@ struct LeaderHarness {
     var machine: LeaderMachine
     var now = Instant(milliseconds: 1_000_000)
     /// What went out on each connection and was not looked at yet.
+    /// How many sends were not in a hurry.
+    private(set) var laterCount = 0
     private var outbox: [LinkID: QuorumPacketDecoder] = [:]
     /// Everything but sends and notes that was not looked at yet.
     private var performed: [LeaderAction] = []
@@ -145,6 +147,9 @@ struct LeaderHarness {
             if actions.isEmpty { return }
             for action in actions {
                 switch action {
+                case .sendLater(let link, let bytes):
+                    laterCount += 1
+                    outbox[link, default: QuorumPacketDecoder()].append(bytes.span)
                 case .send(let link, let bytes):
                     outbox[link, default: QuorumPacketDecoder()].append(bytes.span)
                 case .note(let event): notes.append(event)

@@ -150,7 +150,7 @@ struct LeaderModel {
 
     private mutating func take(_ action: LeaderAction) {
         switch action {
-        case .send(let link, let bytes):
+        case .send(let link, let bytes), .sendLater(let link, let bytes):
             if let index = index(of: link) { learners[index].incoming += bytes }
         case .close(let link, _): if let index = index(of: link) { learners[index].disconnected() }
         case .activate: isActive = true

@@ -69,8 +69,9 @@ struct LeaderAndLearner {
         case .request(let request, let identities):
             leader.machine.forwarded(
                 request, identities: identities, from: Self.place, now: leader.now, wall: leader.wall)
-        case .revalidate(let session, _):
-            let isValid = leader.machine.revalidate(session, at: Self.place, now: leader.now, wall: leader.wall)
+        case .revalidate(let session, _, let isPing):
+            let isValid = leader.machine.revalidate(
+                session, at: Self.place, isPing: isPing, now: leader.now, wall: leader.wall)
             learner.machine.revalidated(session, isValid: isValid, now: learner.now, wall: learner.wall)
         }
     }

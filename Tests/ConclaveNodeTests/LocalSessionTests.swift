@@ -265,7 +265,7 @@ struct LocalSessionTests {
         #expect(try pair.perform(Self.ephemeral, on: id).header.error == .ok)
         _ = pair.takeCalls()
         #expect(try pair.perform(.ping, on: id).header.error == .ok)
-        #expect(pair.takeCalls() == [.revalidate(session.session, timeoutMilliseconds: 10_000)])
+        #expect(pair.takeCalls() == [.revalidate(session.session, timeoutMilliseconds: 10_000, isPing: true)])
         // The leader is told of what was heard, and of nothing later.
         pair.advance(milliseconds: 1_000)
         #expect(pair.learner.closed[id] == nil)
@@ -286,7 +286,7 @@ struct LocalSessionTests {
             case .reply(let ping)? = try pair.learner.next(id)
         else { return #expect(Bool(false)) }
         #expect(create.header.error == .ok && ping.header.xid == ReservedXid.ping)
-        #expect(pair.calls.last == .revalidate(session.session, timeoutMilliseconds: 10_000))
+        #expect(pair.calls.last == .revalidate(session.session, timeoutMilliseconds: 10_000, isPing: true))
     }
 
     @Test("A client that comes back during the upgrade waits for its end")

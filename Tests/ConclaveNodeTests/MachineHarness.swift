@@ -84,8 +84,8 @@ struct MachineHarness {
     /// What a leader asks itself about sessions, when its quorum says at once that it leads.
     private mutating func confirmSessions() {
         for call in machine.takeLeaderCalls() {
-            guard case .revalidate(let session, _) = call else { continue }
-            let isValid = machine.revalidate(session, at: .here, now: now, wall: wall)
+            guard case .revalidate(let session, _, let isPing) = call else { continue }
+            let isValid = machine.revalidate(session, at: .here, isPing: isPing, now: now, wall: wall)
             machine.revalidated(session, isValid: isValid, now: now, wall: wall)
         }
     }

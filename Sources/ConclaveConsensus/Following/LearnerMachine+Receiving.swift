@@ -106,10 +106,13 @@ extension LearnerMachine {
             .request, zxid: QuorumPacket.noZxid, data: request.data, identities: identities, into: &output)
     }
 
-    /// Asks whether a session that a client came back with is alive, and takes it over. Ignored while not serving.
-    package mutating func revalidate(_ session: SessionID, timeoutMilliseconds: Int32) {
+    /// Asks whether a session that a client came back with is alive, and takes it over; for a ping, only whether it is
+    /// alive and here. Ignored while not serving.
+    package mutating func revalidate(_ session: SessionID, timeoutMilliseconds: Int32, isPing: Bool = false) {
         guard phase == .serving else { return }
-        send(.revalidate, data: RevalidationRequest(session: session, timeoutMilliseconds: timeoutMilliseconds).data)
+        let request = RevalidationRequest(
+            session: session, timeoutMilliseconds: timeoutMilliseconds, isPing: isPing)
+        send(.revalidate, data: request.data)
     }
 
     /// Answers a PING with the sessions that were heard of since the last one. Ignored while not serving.

@@ -30,8 +30,8 @@ package enum LeaderAction: Equatable, Sendable {
     case needHistory(LinkID, after: Zxid, through: Zxid, isFirst: Bool)
     /// A client of a learner wants something written.
     case forwarded(LinkID, ForwardedRequest, [Identity])
-    /// A client came back to a learner; answer with ``LeaderMachine/answer(_:on:now:)``.
-    case revalidate(LinkID, SessionID, timeoutMilliseconds: Int32)
+    /// A client came back to a learner, or has sent it a ping; answer with ``LeaderMachine/answer(_:on:now:)``.
+    case revalidate(LinkID, SessionID, timeoutMilliseconds: Int32, isPing: Bool = false)
     /// A learner heard of these sessions.
     case touched(LinkID, [SessionTouch])
     /// A learner has caught up.

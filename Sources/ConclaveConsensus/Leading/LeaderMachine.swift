@@ -216,7 +216,8 @@ package struct LeaderMachine: Sendable {
                 let request = try RevalidationRequest(packet.data)
                 actions.append(
                     .revalidate(
-                        learners[slot].link, request.session, timeoutMilliseconds: request.timeoutMilliseconds))
+                        learners[slot].link, request.session, timeoutMilliseconds: request.timeoutMilliseconds,
+                        isPing: request.isPing))
             default: drop(slot, .unexpected(packet.kind))
             }
         } catch {

@@ -102,8 +102,8 @@ extension NodeMachine {
     /// Takes the questions of this server's own clients, and gives the answers that may be given.
     private mutating func answerAboutSessions(now: Instant, wall: WallTime) -> Bool {
         for call in server.takeLeaderCalls() {
-            guard case .revalidate(let session, _) = call else { continue }
-            judge(session, of: nil, now: now, wall: wall)
+            guard case .revalidate(let session, _, let isPing) = call else { continue }
+            judge(session, of: nil, isPing: isPing, now: now, wall: wall)
         }
         guard let first = sessionAnswers.first, let followed = leader?.followedAt, first.asked <= followed else {
             return false
@@ -121,9 +121,11 @@ extension NodeMachine {
 
     /// Whether a session lives; answered as soon as a quorum has followed this server from now on. Otherwise another might
     /// already lead, and count the time of the session from an earlier moment.
-    private mutating func judge(_ session: SessionID, of link: LinkID?, now: Instant, wall: WallTime) {
+    private mutating func judge(
+        _ session: SessionID, of link: LinkID?, isPing: Bool, now: Instant, wall: WallTime
+    ) {
         let place = link.map { SessionPlace.learner($0.rawValue) } ?? .here
-        let isValid = server.revalidate(session, at: place, now: now, wall: wall)
+        let isValid = server.revalidate(session, at: place, isPing: isPing, now: now, wall: wall)
         let answer = RevalidationAnswer(session: session, isValid: isValid)
         sessionAnswers.append(SessionAnswer(asked: now, link: link, answer: answer))
         leader?.confirm(now: now)
@@ -152,8 +154,8 @@ extension NodeMachine {
         case .forwarded(let link, let request, let identities):
             server.forwarded(
                 request, identities: identities, from: .learner(link.rawValue), now: now, wall: wall)
-        case .revalidate(let link, let session, _):
-            judge(session, of: link, now: now, wall: wall)
+        case .revalidate(let link, let session, _, let isPing):
+            judge(session, of: link, isPing: isPing, now: now, wall: wall)
         case .touched(_, let touches):
             server.touched(touches.map { ($0.session, $0.timeoutMilliseconds) }, now: now)
         case .synchronised(_, let id):

@@ -30,7 +30,8 @@ extension NodeMachine {
         for call in calls {
             switch call {
             case .request(let request, let identities): learner?.forward(request, identities: identities)
-            case .revalidate(let session, let timeout): learner?.revalidate(session, timeoutMilliseconds: timeout)
+            case .revalidate(let session, let timeout, let isPing):
+                learner?.revalidate(session, timeoutMilliseconds: timeout, isPing: isPing)
             }
         }
         var taken: [LearnerAction] = []

@@ -29,13 +29,18 @@ extension ServerMachine {
         }
     }
 
-    /// A client has brought a session to a learner.
+    /// A client has brought a session to a learner, or has sent a ping there.
+    ///
+    /// A ping may have been on its way for long, while its client went elsewhere: it must not take the session back, for
+    /// behind it may come writes that the client has given up and looked for in vain.
+    ///
     /// - Returns: whether it lives; it is served there from now on.
     package mutating func revalidate(
-        _ session: SessionID, at place: SessionPlace, now: Instant, wall: WallTime
+        _ session: SessionID, at place: SessionPlace, isPing: Bool = false, now: Instant, wall: WallTime
     ) -> Bool {
         advance(now, wall)
         guard isAlive(session) else { return false }
+        if isPing, let known = places[session], known != place { return false }
         let timeout = tree.sessions[session].map { Int64($0) } ?? expiry.timeoutMilliseconds(of: session) ?? 0
         expiry.add(session, timeoutMilliseconds: timeout, now: now)
         move(session, to: place)

@@ -142,7 +142,9 @@ extension ServerMachine {
 
     private mutating func ask(_ question: SessionQuestion, about session: SessionID, timeoutMilliseconds: Int32) {
         learner.questions[session, default: RingBuffer()].append(question)
-        learner.calls.append(.revalidate(session, timeoutMilliseconds: timeoutMilliseconds))
+        var isPing = false
+        if case .ping = question { isPing = true }
+        learner.calls.append(.revalidate(session, timeoutMilliseconds: timeoutMilliseconds, isPing: isPing))
     }
 
     // MARK: Coming back

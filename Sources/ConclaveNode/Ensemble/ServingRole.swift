@@ -47,7 +47,7 @@ package enum SessionPlace: Equatable, Sendable {
 package enum LeaderCall: Equatable, Sendable {
     case request(ForwardedRequest, [Identity])
     /// Does the session live, and may it be served here from now on?
-    case revalidate(SessionID, timeoutMilliseconds: Int32)
+    case revalidate(SessionID, timeoutMilliseconds: Int32, isPing: Bool = false)
 }
 
 /// A request of a client of this learner that the leader has, or is about to get.

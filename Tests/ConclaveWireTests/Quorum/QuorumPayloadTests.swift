@@ -97,6 +97,11 @@ struct QuorumPayloadTests {
         let request = try RevalidationRequest(question.data)
         #expect(request.data == question.data)
         #expect(request.timeoutMilliseconds == 8000)
+        #expect(!request.isPing)
+        var ping = request
+        ping.isPing = true
+        #expect(ping.data == request.data + [1])
+        #expect(try RevalidationRequest(ping.data) == ping)
         let packet = try captured("REVALIDATE", "leader->learner")[0]
         let answer = try RevalidationAnswer(packet.data)
         #expect(answer.data == packet.data)

@@ -123,7 +123,7 @@ public struct Group: Sendable {
             let made = try await deadline.limit { [self] (expiry: Expiry) async throws(ZooKeeperError) -> Zxid in
                 let machine = JoinMachine(
                     parent: path, name: node, data: data, acl: acl, session: client.sessionID, patience: patience,
-                    leftovers: leftovers)
+                    leftovers: leftovers, after: client.lastZxidSeen)
                 var runner = StepRunner(machine, client: client, cleaner: cleaner, path: path, acl: acl)
                 return try await runner.run(expiry: expiry)
             }

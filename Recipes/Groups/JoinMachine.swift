@@ -14,8 +14,9 @@ import ConclaveCore
 ///            └──▶ recovering ──▶ syncing
 /// ```
 ///
-/// The name does not tell whose node it is, so a node that is found counts as ours only if this session owns it *and* an
-/// answer was lost; and a node that may have been made is disowned rather than deleted.
+/// The name does not tell whose node it is, so a node that is found counts as ours only if this session owns it, an answer
+/// was lost *and* it is younger than all that was seen before the attempt: an earlier membership of this client may still
+/// be on its way out. A node that may have been made is disowned rather than deleted.
 package struct JoinMachine: StepMachine {
     /// What to do with a node that belongs to no session.
     package enum Leftovers: Hashable, Sendable {
@@ -47,13 +48,16 @@ package struct JoinMachine: StepMachine {
     private let session: SessionID
     private let patience: AttemptPatience
     private let leftovers: Leftovers
+    /// What had been seen before the attempt: older nodes of this session are not its own.
+    private let seen: Zxid
     /// A create has been sent whose answer was lost: a node of this session is ours.
     private var mayExist = false
     private var retries = 0
 
+    /// - Parameter seen: the newest state that the client had seen before.
     package init(
         parent: String, name: String, data: [UInt8], acl: [ACL] = .open, session: SessionID,
-        patience: AttemptPatience = .wait, leftovers: Leftovers = .respect
+        patience: AttemptPatience = .wait, leftovers: Leftovers = .respect, after seen: Zxid = .zero
     ) {
         path = NodePath.text(of: name, below: parent)
         self.parent = parent
@@ -62,6 +66,7 @@ package struct JoinMachine: StepMachine {
         self.session = session
         self.patience = patience
         self.leftovers = leftovers
+        self.seen = seen
     }
 
     /// - Returns: in ``StepAction/finish(_:)`` the transaction that made the node.
@@ -103,7 +108,7 @@ package struct JoinMachine: StepMachine {
             return retries > Self.retryLimit ? end(.noNode) : create()
         }
         // One of this session that this attempt has not made is the leftover of an earlier one, and about to go.
-        if stat.ephemeralOwner == session, mayExist { return finish(stat.czxid) }
+        if stat.ephemeralOwner == session, mayExist, stat.czxid > seen { return finish(stat.czxid) }
         // Whatever this attempt has sent, the node that is there is not its own.
         mayExist = false
         if stat.ephemeralOwner == .none, leftovers == .replace {

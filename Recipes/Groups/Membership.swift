@@ -113,7 +113,8 @@ final class MembershipKeeper: Sendable {
                     PresenceMachine(path: path, incarnation: incarnation), client: client, cleaner: cleaner, path: path)
                 try await presence.run(expiry: Expiry())
                 let join = JoinMachine(
-                    parent: parent, name: name, data: payload, acl: acl, session: client.sessionID, patience: .once)
+                    parent: parent, name: name, data: payload, acl: acl, session: client.sessionID, patience: .once,
+                    after: client.lastZxidSeen)
                 var runner = StepRunner(join, client: client, cleaner: cleaner, path: parent, acl: acl)
                 let next = try await runner.run(expiry: Expiry())
                 state.withLock { $0.incarnation = next }

@@ -14,6 +14,9 @@ extension ZooKeeperClient {
         return here.advanced(by: .nanoseconds(overflow ? Int64.min / 2 : difference))
     }
 
+    /// The newest state that an answer has shown to this session.
+    package var lastZxidSeen: Zxid { shell.lastZxidSeen }
+
     /// Whether the session may be believed in now.
     public var isHolding: Bool { SystemClock.now() < shell.validUntil }
 

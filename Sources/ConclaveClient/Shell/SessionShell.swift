@@ -34,6 +34,8 @@ package final class SessionShell: Sendable {
 
     var identity: SessionIdentity { state.withLock { $0.machine.identity } }
     var timeoutMilliseconds: Int32 { state.withLock { $0.machine.timeoutMilliseconds } }
+    var lastZxidSeen: Zxid { state.withLock { $0.machine.lastZxidSeen } }
+
     var validUntil: Instant { state.withLock { $0.machine.validUntil } }
     var sessionState: SessionState { state.withLock { SessionState($0.machine.status) } }
 

@@ -119,6 +119,24 @@ import Testing
         await client.close()
     }
 
+    @Test("Closing ends holds before the server has answered: others may hold by then")
+    func closingEndsHolds() async throws {
+        let server = try FakeServer()
+        defer { server.stop() }
+        let (client, peer) = try await server.client()
+        #expect(client.isHolding)
+        async let hold = client.holdEnd()
+        async let closing: Void = client.close()
+        let (xid, request) = try await peer.request()
+        #expect(request == .closeSession)
+        #expect(!client.isHolding)
+        // The first is told with the close, or has come after it and finds that nothing is held.
+        let end = try await hold
+        #expect(end == .sessionOver(ZooKeeperError(.closed)) || end == .lapsed)
+        peer.reply(xid, to: .closeSession)
+        await closing
+    }
+
     @Test("A server that falls silent lapses the hold and then ends the session by the client's own clock")
     func silence() async throws {
         let server = try FakeServer()

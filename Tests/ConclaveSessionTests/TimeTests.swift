@@ -240,6 +240,19 @@ import Testing
         #expect(talk.machine.nextDeadline == .distantFuture)
     }
 
+    @Test("From the close on nothing is believed, whatever answers still come")
+    func closingEndsTheHold() throws {
+        var talk = try Conversation()
+        talk.establish()
+        _ = try talk.submit(.sync(path: "/a"))
+        talk.pass(5)
+        #expect(talk.machine.validUntil > talk.now)
+        talk.machine.close(now: talk.now)
+        #expect(talk.machine.validUntil == .start)
+        talk.reply(1, .path("/a"), to: .sync)
+        #expect(talk.machine.validUntil == .start)
+    }
+
     @Test("Closing ends after three seconds or with the connection, whatever the server does")
     func closingUnanswered() throws {
         var silent = try Conversation()

@@ -21,7 +21,11 @@ extension SessionShell {
     }
 
     func closeInBackground() {
-        loop.submit { self.handle { $0.close(now: self.loop.now) } }
+        loop.submit {
+            self.handle { $0.close(now: self.loop.now) }
+            // Whoever holds must not go on until the answer comes: others may hold before.
+            self.endHolds(.sessionOver(ZooKeeperError(.closed, message: "hold: the client is being closed")))
+        }
     }
 
     // MARK: States

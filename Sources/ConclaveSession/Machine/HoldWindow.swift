@@ -22,6 +22,8 @@ package struct HoldWindow: Equatable, Sendable {
     /// The latest send time of an answered request.
     private var provenAt: Instant?
     private var timeoutMilliseconds: Int64 = 0
+    /// The session is over, or has been told to end: no answer proves it any more.
+    private var hasEnded = false
 
     package init(marginMilliseconds: Int64?) { chosenMargin = marginMilliseconds }
 
@@ -33,10 +35,15 @@ package struct HoldWindow: Equatable, Sendable {
     }
 
     /// A request sent at that moment has been answered.
-    package mutating func answered(sentAt: Instant) { provenAt = max(provenAt ?? sentAt, sentAt) }
+    package mutating func answered(sentAt: Instant) {
+        if !hasEnded { provenAt = max(provenAt ?? sentAt, sentAt) }
+    }
 
-    /// Nothing is held any more.
-    package mutating func end() { provenAt = nil }
+    /// Nothing is held any more, whatever answers still come.
+    package mutating func end() {
+        provenAt = nil
+        hasEnded = true
+    }
 
     /// The first moment at which nothing may be believed; `.start` if there never was anything to believe.
     package var validUntil: Instant {

@@ -59,6 +59,8 @@ extension SessionMachine {
     }
 
     /// Ends the session in order: the server is told and everything sent before is answered first.
+    ///
+    /// Nothing is believed from here on: the session may be over for all others before the answer is here.
     package mutating func close(now: Instant) {
         let end = SessionEnd(.closed, reason: "the client is closed")
         switch phase {
@@ -66,6 +68,7 @@ extension SessionMachine {
         case .established:
             // Bounded: nobody waits longer for a server that does not answer.
             phase = .closing(deadline: now.advanced(byMilliseconds: min(readTimeoutMilliseconds, 3_000)))
+            hold.end()
             write(.closeSession, number: takeRequestID().rawValue, for: .close, nil, now: now)
         case .closing, .over: break
         }

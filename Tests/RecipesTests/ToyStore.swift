@@ -113,7 +113,7 @@ struct ToyWorld {
     mutating func step(faults: Bool) {
         let index = Int.random(in: clients.indices, using: &random)
         let dice = Int.random(in: 0..<100, using: &random)
-        if isHandingOver, Int.random(in: 0..<20, using: &random) == 0 { offer(index) }
+        if isHandingOver, Int.random(in: 0..<5, using: &random) == 0 { offer(index) }
         switch dice {
         case 0..<45: serve(index, faults: faults)
         case 45..<85: deliver(index)

@@ -126,6 +126,7 @@ extension WorkloadClient {
         case .get(let path): return .getData(path: NodePath(path), watch: watches)
         case .exists(let path): return .exists(path: NodePath(path), watch: watches)
         case .children(let path): return .getChildren2(path: NodePath(path), watch: watches)
+        case .bundle(let parts): return .multiRead(parts.map { wire($0, watches: false) })
         case .sync(let path): return .sync(path: NodePath(path))
         }
     }
@@ -251,7 +252,7 @@ extension WorkloadClient {
 }
 
 extension TreeStat {
-    init(_ stat: Stat) {
+    package init(_ stat: Stat) {
         self.init(
             czxid: stat.czxid, mzxid: stat.mzxid, pzxid: stat.pzxid, version: stat.version, cversion: stat.cversion,
             owner: stat.ephemeralOwner, children: stat.numChildren)

@@ -7,7 +7,9 @@ import ConclaveWire
 ///
 /// Keeps what it asked and heard. When its session is over it begins another one.
 package struct WorkloadClient: SimulatedClient {
-    package typealias Model = TreeModel
+    package typealias Model = TreeModel<Int64>
+    package typealias TreeRequest = Model.Request
+    package typealias TreeResponse = Model.Response
     package typealias Record = ClientRecord<TreeRequest, TreeResponse, TreeWatchKey>
 
     package struct Setup: Sendable {

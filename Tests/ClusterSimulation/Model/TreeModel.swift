@@ -2,13 +2,13 @@ import ConclaveCore
 import ConclaveSimulator
 
 /// A tree of nodes as ZooKeeper's documentation describes it, as simple as can be.
-package struct TreeModel: ReferenceModel {
-    package typealias Request = TreeRequest
-    package typealias Response = TreeResponse
+package struct TreeModel<Value: TreeValue>: ReferenceModel {
+    package typealias Request = TreeRequest<Value>
+    package typealias Response = TreeResponse<Value>
     package typealias WatchKey = TreeWatchKey
 
     private struct Node {
-        var value: Int64
+        var value: Value
         var czxid: Zxid
         var mzxid: Zxid
         var pzxid: Zxid
@@ -30,7 +30,7 @@ package struct TreeModel: ReferenceModel {
     }
 
     private var nodes: [String: Node] = [
-        "/": Node(value: 0, czxid: .zero, mzxid: .zero, pzxid: .zero, owner: .none, children: ["zookeeper"])
+        "/": Node(value: .none, czxid: .zero, mzxid: .zero, pzxid: .zero, owner: .none, children: ["zookeeper"])
     ]
     private var changes: [TreeWatchKey] = []
 
@@ -38,14 +38,14 @@ package struct TreeModel: ReferenceModel {
 
     // MARK: Writes
 
-    package mutating func perform(_ request: TreeRequest, session: SessionID, zxid: Zxid) -> TreeResponse {
+    package mutating func perform(_ request: Request, session: SessionID, zxid: Zxid) -> Response {
         guard case .multi(let parts) = request else {
             do throws(Refusal) { return try change(request, session, zxid) } catch {
                 return .error(error.code.rawValue)
             }
         }
         let (before, changesBefore) = (nodes, changes)
-        var responses: [TreeResponse] = []
+        var responses: [Response] = []
         for (index, part) in parts.enumerated() {
             do throws(Refusal) {
                 responses.append(try change(part, session, zxid))
@@ -62,8 +62,8 @@ package struct TreeModel: ReferenceModel {
     }
 
     private mutating func change(
-        _ request: TreeRequest, _ session: SessionID, _ zxid: Zxid
-    ) throws(Refusal) -> TreeResponse {
+        _ request: Request, _ session: SessionID, _ zxid: Zxid
+    ) throws(Refusal) -> Response {
         switch request {
         case .create(let path, let value, let isEphemeral, let isSequential):
             return try create(path, value, isEphemeral ? session : .none, isSequential, zxid)
@@ -85,13 +85,13 @@ package struct TreeModel: ReferenceModel {
             guard let node = nodes[path] else { throw Refusal(.noNode) }
             guard version == -1 || version == node.version else { throw Refusal(.badVersion) }
             return .done
-        case .multi, .get, .exists, .children, .sync: return .done
+        case .multi, .get, .exists, .children, .sync, .bundle: return .done
         }
     }
 
     private mutating func create(
-        _ path: String, _ value: Int64, _ owner: SessionID, _ isSequential: Bool, _ zxid: Zxid
-    ) throws(Refusal) -> TreeResponse {
+        _ path: String, _ value: Value, _ owner: SessionID, _ isSequential: Bool, _ zxid: Zxid
+    ) throws(Refusal) -> Response {
         let (parent, _) = Self.split(path)
         guard let above = nodes[parent] else { throw Refusal(.noNode) }
         var path = path
@@ -127,6 +127,10 @@ package struct TreeModel: ReferenceModel {
         for path in owned { remove(path, zxid) }
     }
 
+    package mutating func remove(_ path: String, zxid: Zxid) {
+        if nodes[path]?.children.isEmpty == true { remove(path, zxid) }
+    }
+
     package mutating func takeChanges() -> [TreeWatchKey] {
         defer { changes.removeAll(keepingCapacity: true) }
         return changes
@@ -134,7 +138,7 @@ package struct TreeModel: ReferenceModel {
 
     // MARK: Reads
 
-    package func read(_ request: TreeRequest, session: SessionID) -> TreeResponse {
+    package func read(_ request: Request, session: SessionID) -> Response {
         switch request {
         case .get(let path):
             guard let node = nodes[path] else { return .error(ZooKeeperError.Code.noNode.rawValue) }
@@ -145,8 +149,22 @@ package struct TreeModel: ReferenceModel {
         case .children(let path):
             guard let node = nodes[path] else { return .error(ZooKeeperError.Code.noNode.rawValue) }
             return .children(node.children.sorted(), node.stat)
+        case .bundle(let reads):
+            return .multi(
+                reads.map { part in
+                    // Children in a bundle come without the parent's facts.
+                    guard case .children(let names, _) = read(part, session: session) else {
+                        return read(part, session: session)
+                    }
+                    return .children(names, nil)
+                })
         case .sync, .create, .delete, .set, .check, .multi: return .done
         }
+    }
+
+    /// What a node holds and its facts; `nil` if it does not exist.
+    package func node(at path: String) -> (value: Value, stat: TreeStat)? {
+        nodes[path].map { ($0.value, $0.stat) }
     }
 
     private static func split(_ path: String) -> (parent: String, name: String) {

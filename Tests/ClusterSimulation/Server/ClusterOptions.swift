@@ -17,6 +17,8 @@ struct ClusterOptions: Sendable {
     let sliceBytes: Int
     let historyBytes: Int
     let batchLimit: Int
+    /// How often empty containers are removed.
+    let containerMilliseconds: Int64
 
     init(_ options: SimulationOptions) {
         servers = options.servers
@@ -29,6 +31,7 @@ struct ClusterOptions: Sendable {
         sliceBytes = Int(random.magnitude(256...8_192))
         historyBytes = Int(random.magnitude(64...65_536))
         batchLimit = Int(random.magnitude(1...200))
+        containerMilliseconds = random.magnitude(200...60_000)
     }
 
     static func host(_ id: ServerID) -> String { "s\(id)" }
@@ -83,6 +86,7 @@ struct ClusterOptions: Sendable {
         options.tickMilliseconds = Self.tickMilliseconds
         options.serverID = UInt8(truncatingIfNeeded: id.rawValue)
         options.hashSeed = hashSeed
+        options.containerCheckMilliseconds = containerMilliseconds
         return options
     }
 

@@ -65,8 +65,10 @@ extension LogEntry {
     init(_ transaction: Transaction) {
         let header = transaction.header
         var kind = Kind.request
+        var removed: String?
         switch transaction.change {
         case .createSession: kind = .other
+        case .deleteContainer(let path): (kind, removed) = (.other, path.text)
         case .closeSession: kind = .closeSession
         // Refused because of the session, not of the request: no model of the tree can foresee it.
         case .error(let code) where SessionRefusal.codes.contains(code): kind = .other
@@ -75,7 +77,8 @@ extension LogEntry {
         var fingerprint: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in Proposal(transaction).body { fingerprint = (fingerprint ^ UInt64(byte)) &* 0x100_0000_01B3 }
         self.init(
-            zxid: header.zxid, kind: kind, session: header.session, cxid: header.cxid, fingerprint: fingerprint)
+            zxid: header.zxid, kind: kind, session: header.session, cxid: header.cxid, fingerprint: fingerprint,
+            removed: removed)
     }
 }
 

@@ -14,8 +14,14 @@ import ConclaveWire
 package struct NodeServer: SimulatedServer {
     package struct Setup: Sendable {
         package var planted: PlantedBug?
+        /// What a client has read goes out at once, as with a real server; else with whatever the server does next. The
+        /// kept seeds and the table of planted bugs were found without.
+        package var answersAtOnce: Bool
 
-        package init(planted: PlantedBug? = nil) { self.planted = planted }
+        package init(planted: PlantedBug? = nil, answersAtOnce: Bool = false) {
+            self.planted = planted
+            self.answersAtOnce = answersAtOnce
+        }
     }
 
     /// A connection to another server.
@@ -71,6 +77,7 @@ package struct NodeServer: SimulatedServer {
     var acknowledging = QuorumPacketDecoder()
     /// Something was done for clients that may have given the node work.
     var hasClientWork = false
+    private let answersAtOnce: Bool
     var mischief = Mischief()
 
     package var disk: SimulatedDisk {
@@ -82,6 +89,7 @@ package struct NodeServer: SimulatedServer {
         let index = world.process
         id = ServerID(rawValue: Int64(index) + 1)
         planted = setup.planted
+        answersAtOnce = setup.answersAtOnce
         cluster = ClusterOptions(world.options)
         let seed = world.random.next()
         let isForgotten = setup.planted == .startsEmpty && seed % 8 == 0
@@ -160,6 +168,7 @@ package struct NodeServer: SimulatedServer {
 
     /// Lets the node go on until it has nothing more to say.
     mutating func work(_ world: inout World) {
+        if answersAtOnce { hasClientWork = true }
         while let actions = turn(world) {
             for action in actions { perform(action, &world) }
             observeApplied(&world)

@@ -19,6 +19,8 @@ package struct RunReport: Sendable {
     package internal(set) var unknown = 0
     package internal(set) var watches = 0
     package internal(set) var faults = FaultCounts()
+    /// What the client's own judge counted.
+    package internal(set) var tallies: [String: Int] = [:]
     package internal(set) var trace: Trace?
 
     init(options: SimulationOptions, plan: FaultPlan) {
@@ -41,6 +43,7 @@ package struct SweepReport: Sendable {
     /// Runs in which no client's write was answered at all: such a run tests nothing.
     package private(set) var idleRuns = 0
     package private(set) var faults = FaultCounts()
+    package private(set) var tallies: [String: Int] = [:]
     /// Runs in which a promise was broken.
     package private(set) var failed = 0
     /// The first few of them.
@@ -60,6 +63,7 @@ package struct SweepReport: Sendable {
         watches += report.watches
         if report.answeredWrites == 0 { idleRuns += 1 }
         faults.add(report.faults)
+        tallies.merge(report.tallies) { $0 + $1 }
         guard report.violation != nil else { return }
         failed += 1
         if failures.count < 10 { failures.append(report) }
@@ -77,6 +81,7 @@ package struct SweepReport: Sendable {
         watches += other.watches
         idleRuns += other.idleRuns
         faults.add(other.faults)
+        tallies.merge(other.tallies) { $0 + $1 }
         failed += other.failed
         failures = Array((failures + other.failures).prefix(10))
     }
@@ -88,7 +93,11 @@ extension SweepReport: CustomStringConvertible {
         \(runs) runs, \(simulatedMilliseconds / 1000) s of simulated time, \(events) events, \(elections) elections, \
         \(operations) operations (\(answeredWrites) writes answered, \(unknown) outcomes unknown), \(watches) watches, \
         \(faults.total) faults, slowest healing \(slowestHealingMilliseconds) ms, \(idleRuns) idle runs, \
-        \(failed) failures
+        \(failed) failures\(tallied)
         """
+    }
+
+    private var tallied: String {
+        tallies.sorted { $0.key < $1.key }.map { ", \($0.value) \($0.key)" }.joined()
     }
 }

@@ -51,6 +51,8 @@ package protocol SimulatedClient: SimulatedProcess {
     associatedtype Setup: Sendable
     /// Says what requests mean.
     associatedtype Model: ReferenceModel
+    /// What the client did and believed, besides what it asked for; nothing unless a client has more to tell.
+    associatedtype Journal: Sendable = Void
 
     init(_ setup: Setup, world: inout World)
 
@@ -63,4 +65,20 @@ package protocol SimulatedClient: SimulatedProcess {
     mutating func finish(world: inout World)
     /// Whether everything is answered or given up after `finish(world:)`.
     var isFinished: Bool { get }
+    /// What it still waits for then, in words.
+    var unfinished: String { get }
+
+    var journal: Journal { get }
+    /// Judges what all clients did, at the end of a run in which nothing else was broken.
+    static func judge(_ testimony: Testimony<Self>) -> Verdict
+}
+
+extension SimulatedClient {
+    package var unfinished: String { "waits for answers" }
+
+    package static func judge(_ testimony: Testimony<Self>) -> Verdict { Verdict() }
+}
+
+extension SimulatedClient where Journal == Void {
+    package var journal: Void { () }
 }

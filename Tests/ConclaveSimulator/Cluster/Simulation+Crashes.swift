@@ -96,9 +96,9 @@ extension Simulation {
             guard limit > 0 else { return false }
             world.processes[process].clock.drift(
                 partsPerMillion: world.networkRandom.between(-limit...limit), at: world.time)
-            // Deadlines come at other true times now.
+            // Deadlines come at other true times now, also for whoever sleeps through them.
             world.processes[process].timerAt = .max
-            if world.processes[process].isUp, world.processes[process].pausedUntil <= world.time { attend(process) }
+            if world.processes[process].isUp { attend(process) }
         default:
             let step = Int64(1 + (fault.choice >> 16) % 86_400_000)
             world.processes[process].clock.wallOffsetMilliseconds += fault.kind == .wallForward ? step : -step

@@ -101,7 +101,7 @@ extension Simulation {
             if phase == .healing, answered <= writesBeforeHealing[client] {
                 missing.append("client \(client + 1) has had no write answered")
             } else if phase == .settling, clients[client]?.isFinished != true {
-                missing.append("client \(client + 1) waits for answers")
+                missing.append("client \(client + 1) \(clients[client]?.unfinished ?? "is down")")
             }
         }
         return missing.joined(separator: ", ")
@@ -111,9 +111,23 @@ extension Simulation {
 
     /// Everything that any client saw, judged as a whole.
     mutating func judgeHistory() {
-        let records = buried + clients.compactMap { $0?.record }
-        let judge = HistoryJudge<Client.Model>(committed: world.view.committedEntries, records: records)
-        if let broken = judge.judge() { world.fail(Violation(broken.rule, broken.detail, time: world.time)) }
+        let testimony = Testimony<Client>(
+            options: options, committed: world.view.committedEntries, witnesses: witnesses)
+        let judge = HistoryJudge<Client.Model>(
+            committed: testimony.committed, records: testimony.witnesses.map(\.record))
+        if let broken = judge.judge() {
+            return world.fail(Violation(broken.rule, broken.detail, time: world.time))
+        }
+        let verdict = Client.judge(testimony)
+        tallies = verdict.tallies
+        if let broken = verdict.broken { world.fail(Violation(broken.rule, broken.detail, time: world.time)) }
+    }
+
+    private var witnesses: [Testimony<Client>.Witness] {
+        buried
+            + clients.compactMap { client in
+                client.map { .init(record: $0.record, journal: $0.journal, isAlive: true) }
+            }
     }
 
     func report() -> RunReport {
@@ -127,7 +141,8 @@ extension Simulation {
         report.committed = world.view.committedEntries.count
         report.faults = world.faultCounts
         report.answeredWrites = buriedWrites + clients.reduce(0) { $0 + ($1?.answeredWrites ?? 0) }
-        for record in buried + clients.compactMap({ $0?.record }) {
+        report.tallies = tallies
+        for record in witnesses.map(\.record) {
             report.operations += record.operations.count
             report.unknown += record.operations.count { $0.answer == nil }
             report.watches += record.watches.count

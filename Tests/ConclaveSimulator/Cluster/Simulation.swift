@@ -23,7 +23,7 @@ package struct Simulation<Server: SimulatedServer, Client: SimulatedClient> {
     /// Of servers that are down.
     var disks: [SimulatedDisk]
     /// Of clients that were killed.
-    var buried: [ClientRecord<Client.Model.Request, Client.Model.Response, Client.Model.WatchKey>] = []
+    var buried: [Testimony<Client>.Witness] = []
     var buriedWrites = 0
 
     var phase = Phase.safety
@@ -34,6 +34,7 @@ package struct Simulation<Server: SimulatedServer, Client: SimulatedClient> {
     var healingBegan: Int64 = 0
     var healedAfter: Int64 = 0
     var eventCount = 0
+    var tallies: [String: Int] = [:]
 
     package init(
         _ options: SimulationOptions, plan: FaultPlan, servers serverSetup: Server.Setup,
@@ -138,7 +139,7 @@ package struct Simulation<Server: SimulatedServer, Client: SimulatedClient> {
             servers[process] = nil
             world.judge.ended(server: process)
         } else if let client = clients[process - options.servers] {
-            buried.append(client.record)
+            buried.append(.init(record: client.record, journal: client.journal, isAlive: false))
             buriedWrites += client.answeredWrites
             clients[process - options.servers] = nil
             world.judge.ended(client: process)

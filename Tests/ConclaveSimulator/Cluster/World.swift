@@ -65,6 +65,9 @@ package struct World: Sendable {
         _modify { yield &processes[current].random }
     }
 
+    /// The true time at which the clock of the process will show a moment, as it goes now: for judges, not for processes.
+    package func trueTime(of instant: Instant) -> Int64 { processes[current].clock.time(of: instant) }
+
     /// A number that grows from call to call: the order in which things happened, whatever the clocks say.
     package mutating func moment() -> UInt64 {
         lastMoment += 1

@@ -22,6 +22,7 @@ package struct HistoryJudge<Model: ReferenceModel> {
         enum What {
             case write(record: Int, operation: Int)
             case sessionEnd(SessionID)
+            case removal(String)
             case read(record: Int, operation: Int)
         }
 
@@ -74,7 +75,9 @@ package struct HistoryJudge<Model: ReferenceModel> {
         var answered = 0
         for entry in committed {
             switch entry.kind {
-            case .other: continue
+            case .other:
+                guard let path = entry.removed else { continue }
+                timeline.append(Event(zxid: entry.zxid, isRead: false, moment: 0, what: .removal(path)))
             case .request:
                 let key = RequestKey(session: entry.session, cxid: entry.cxid)
                 guard let write = writes[key] else {
@@ -179,6 +182,9 @@ package struct HistoryJudge<Model: ReferenceModel> {
                 watches.changed(model.takeChanges(), at: event.zxid)
             case .sessionEnd(let session):
                 model.close(session, zxid: event.zxid)
+                watches.changed(model.takeChanges(), at: event.zxid)
+            case .removal(let path):
+                model.remove(path, zxid: event.zxid)
                 watches.changed(model.takeChanges(), at: event.zxid)
             case .read(let record, let index):
                 let operation = records[record].operations[index]

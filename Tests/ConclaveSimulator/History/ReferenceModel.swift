@@ -15,8 +15,14 @@ package protocol ReferenceModel {
     func read(_ request: Request, session: SessionID) -> Response
     /// A session ends.
     mutating func close(_ session: SessionID, zxid: Zxid)
+    /// The service takes a node away by itself; where it never does, nothing need be said.
+    mutating func remove(_ path: String, zxid: Zxid)
     /// What watches must hear of the last write or end of a session, and nothing before that.
     mutating func takeChanges() -> [WatchKey]
+}
+
+extension ReferenceModel {
+    package mutating func remove(_ path: String, zxid: Zxid) {}
 }
 
 /// One request of a client and what became of it.

@@ -61,13 +61,19 @@ package struct LogEntry: Sendable, Equatable {
     package var cxid: Int32
     /// Of the content: equal for equal transactions.
     package var fingerprint: UInt64
+    /// The node that the service took away by itself, which no client asked for: an empty container.
+    package var removed: String?
 
-    package init(zxid: Zxid, kind: Kind, session: SessionID = .none, cxid: Int32 = 0, fingerprint: UInt64) {
+    package init(
+        zxid: Zxid, kind: Kind, session: SessionID = .none, cxid: Int32 = 0, fingerprint: UInt64,
+        removed: String? = nil
+    ) {
         self.zxid = zxid
         self.kind = kind
         self.session = session
         self.cxid = cxid
         self.fingerprint = fingerprint
+        self.removed = removed
     }
 }
 

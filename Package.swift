@@ -163,11 +163,19 @@ let package = Package(
                 "ConclaveConsensus", "ConclaveNode", "ConclaveSimulator",
             ],
             path: "Tests/ClusterSimulation", swiftSettings: pure),
+        .target(
+            name: "RecipeSimulation",
+            dependencies: [
+                "ConclaveCore", "ConclaveWire", "ConclaveSession", "ConclaveClient", "Recipes", "ConclaveSimulator",
+                "ClusterSimulation",
+            ],
+            path: "Tests/RecipeSimulation", exclude: ["README.md"], swiftSettings: strict),
         .executableTarget(
-            name: "simulate", dependencies: ["ConclaveSimulator", "ClusterSimulation"], path: "Tests/Simulate",
-            swiftSettings: strict),
+            name: "simulate", dependencies: ["ConclaveSimulator", "ClusterSimulation", "RecipeSimulation"],
+            path: "Tests/Simulate", swiftSettings: strict),
         .testTarget(
-            name: "SimulationTests", dependencies: ["ConclaveCore", "ConclaveSimulator", "ClusterSimulation"],
+            name: "SimulationTests",
+            dependencies: ["ConclaveCore", "ConclaveSimulator", "ClusterSimulation", "RecipeSimulation"],
             swiftSettings: strict),
         .testTarget(
             name: "BenchmarkTests",

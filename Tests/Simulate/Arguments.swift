@@ -1,6 +1,7 @@
 import ClusterSimulation
 import ConclaveSimulator
 import Foundation
+import RecipeSimulation
 
 /// What the command line asks for.
 struct Arguments {
@@ -14,7 +15,9 @@ struct Arguments {
     var servers: Int?
     var observers: Int?
     var jobs = ProcessInfo.processInfo.activeProcessorCount
-    /// The name of the bug.
+    /// Clients use these recipes; `nil`: they read and write nodes.
+    var recipes: [RecipeFamily]?
+    /// The name of the bug; which bugs there are depends on the clients.
     var planted: String?
     /// All bugs, one after another.
     var wantsTable = false
@@ -35,6 +38,10 @@ struct Arguments {
                 wantsTable = true
                 continue
             }
+            if name == "--recipes", rest.first?.hasPrefix("--") ?? true {
+                recipes = RecipeFamily.allCases
+                continue
+            }
             guard let value = rest.popFirst() else { throw Mistake(message: "\(name) needs a value, or is not known") }
             switch name {
             case "--seeds": seeds = min(try Self.number(value, name), 1 << 40)
@@ -44,13 +51,31 @@ struct Arguments {
             case "--jobs": jobs = max(1, Int(try Self.number(value, name) % 256))
             case "--replay": replay = try Self.number(value, name)
             case "--lines": lines = Int(try Self.number(value, name) % 100_000_000)
-            case "--planted":
-                guard PlantedBug(rawValue: value) != nil else { throw Mistake(message: "no bug is called \(value)") }
-                planted = value
+            case "--planted": planted = value
+            case "--recipes": recipes = try Self.families(value)
             case "--profile": profiles = try Self.profiles(value)
             default: throw Mistake(message: "\(name) is not known")
             }
         }
+        if let planted, !bugs.contains(planted) { throw Mistake(message: "no bug is called \(planted)") }
+    }
+
+    /// The bugs that can be planted.
+    var bugs: [String] {
+        recipes == nil ? PlantedBug.allCases.map(\.rawValue) : RecipeBug.allCases.map(\.rawValue)
+    }
+
+    private static func families(_ text: String) throws(Mistake) -> [RecipeFamily] {
+        if text == "all" { return RecipeFamily.allCases }
+        var families: [RecipeFamily] = []
+        for name in text.split(separator: ",") {
+            guard let family = RecipeFamily(rawValue: String(name)) else {
+                throw Mistake(message: "no recipe is called \(name)")
+            }
+            families.append(family)
+        }
+        guard !families.isEmpty else { throw Mistake(message: "--recipes \(text): expected names") }
+        return families
     }
 
     private static func number(_ text: String, _ name: String) throws(Mistake) -> UInt64 {
@@ -74,11 +99,35 @@ struct Arguments {
 
     /// What runs one seed.
     func runner(_ profile: FaultProfile) -> @Sendable (UInt64) -> RunReport {
-        let sweep = clusters(profile)
-        return { sweep.run(seed: $0) }
+        let run = traced(profile)
+        return { run($0, false) }
     }
 
-    func clusters(_ profile: FaultProfile) -> ClusterSweep {
+    /// The same, keeping the trace or not.
+    func traced(_ profile: FaultProfile) -> @Sendable (UInt64, Bool) -> RunReport {
+        let lines = lines
+        guard let recipes else {
+            let sweep = clusters(profile)
+            return { sweep.run(seed: $0, keepsTrace: $1, traceLimit: lines) }
+        }
+        let sweep = clusters(profile, using: recipes)
+        return { sweep.run(seed: $0, keepsTrace: $1, traceLimit: lines) }
+    }
+
+    private func clusters(_ profile: FaultProfile, using recipes: [RecipeFamily]) -> RecipeSweep {
+        let bug = planted.flatMap(RecipeBug.init(rawValue:))
+        // A bug is looked for where it can be made.
+        let possible = recipes.filter { bug?.families.contains($0) ?? true }
+        let families = possible.isEmpty ? recipes : possible
+        let options = options()
+        return RecipeSweep(
+            profile, servers: .init(answersAtOnce: true), clients: .init(families: families, planted: bug)
+        ) { seed in
+            RecipeSweep.shortened(options(seed))
+        }
+    }
+
+    private func clusters(_ profile: FaultProfile) -> ClusterSweep {
         let bug = planted.flatMap(PlantedBug.init(rawValue:))
         return ClusterSweep(profile, servers: .init(planted: bug), clients: .init(planted: bug), options: options())
     }
@@ -104,8 +153,13 @@ struct Arguments {
         var command = "swift run -c release simulate --replay \(seed) --profile \(profile.name)"
         if let servers { command += " --servers \(servers)" }
         if let observers { command += " --observers \(observers)" }
+        if let recipes { command += " --recipes \(Self.names(recipes))" }
         if let planted { command += " --planted \(planted)" }
         return command
+    }
+
+    private static func names(_ families: [RecipeFamily]) -> String {
+        families == RecipeFamily.allCases ? "all" : families.map(\.rawValue).joined(separator: ",")
     }
 
     static var help: String {
@@ -122,9 +176,13 @@ struct Arguments {
           --jobs N         clusters at a time (as many as there are processors)
           --replay SEED    one seed, with its trace; together with --profile
           --lines N        how much of the trace (400)
+          --recipes        clients use recipes, instead of only reading and writing nodes
+          --recipes NAMES  these recipes: \(RecipeFamily.allCases.map(\.rawValue).joined(separator: ","))
           --planted        with every planted bug, one after another: prints how many runs each took to find
           --planted NAME   with a planted bug, up to the run that finds it:
                            \(PlantedBug.allCases.map(\.rawValue).joined(separator: "\n                           "))
+                           with --recipes:
+                           \(RecipeBug.allCases.map(\.rawValue).joined(separator: "\n                           "))
           --help
 
         Ends with status 1 if a promise was broken, 2 if the command line was not understood.

@@ -1,4 +1,3 @@
-import ClusterSimulation
 import ConclaveSimulator
 
 /// Every planted bug, and how many runs it took to find it: shows that the simulator would find something.
@@ -18,7 +17,7 @@ struct PlantedTable {
 
     init(_ arguments: Arguments) {
         self.arguments = arguments
-        bugs = PlantedBug.allCases.map(\.rawValue)
+        bugs = arguments.bugs
     }
 
     /// - Returns: whether each bug was found.

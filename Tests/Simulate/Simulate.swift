@@ -28,7 +28,7 @@ struct Simulate {
     private static func replay(_ seed: UInt64, _ arguments: Arguments) -> Bool {
         var isKept = true
         for profile in arguments.profiles {
-            let report = arguments.clusters(profile).run(seed: seed, keepsTrace: true, traceLimit: arguments.lines)
+            let report = arguments.traced(profile)(seed, true)
             for line in report.trace?.lines.suffix(arguments.lines) ?? [] { print(line) }
             print("seed \(seed), profile \(profile.name), trace \(report.digest)")
             print(report.violation.map { "\($0)" } ?? "no promise was broken")

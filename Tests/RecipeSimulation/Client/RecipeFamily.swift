@@ -1,0 +1,69 @@
+/// A recipe that clients use in a run.
+package enum RecipeFamily: String, CaseIterable, Sendable {
+    case lock
+    case firstCome
+    case readWrite
+    case election
+    case semaphore
+    case multiLock
+    case workerSlots
+    case counter
+    case group
+
+    /// Those who wait stand in a queue of sequential nodes, in which each is waited for by the next one only.
+    var queues: Bool {
+        switch self {
+        case .lock, .readWrite, .election, .multiLock: true
+        case .firstCome, .semaphore, .workerSlots, .counter, .group: false
+        }
+    }
+
+    /// Whoever holds can write behind a guard, and holds no longer than the window of the session.
+    var isFenced: Bool {
+        switch self {
+        case .lock, .readWrite, .election, .multiLock, .firstCome, .semaphore, .workerSlots: true
+        case .counter, .group: false
+        }
+    }
+}
+
+extension Scenario {
+    /// Where a recipe is used.
+    package struct Place: Sendable {
+        let family: RecipeFamily
+        let name: String
+        /// How many leases of a semaphore there are, numbers for workers, names in a group.
+        let limit: Int
+
+        package init(family: RecipeFamily, name: String, limit: Int = 1) {
+            self.family = family
+            self.name = name
+            self.limit = limit
+        }
+
+        /// Where the contenders are, or the node itself.
+        var path: String { Self.root + name }
+        /// What holders write with their guard, and without.
+        var guardedOutput: String { "/out/" + name + "-guarded" }
+        var bareOutput: String { "/out/" + name + "-bare" }
+
+        /// The locks that are held together.
+        var members: [String] { (0...limit).map { "\(path)/\($0)" } }
+
+        /// The nodes below which those who wait stand in a queue.
+        var queues: [String] { family == .multiLock ? members : family.queues ? [path] : [] }
+
+        /// Nodes whose children come and go.
+        var parents: [String] {
+            switch family {
+            case .lock, .readWrite, .election, .firstCome, .group: [path]
+            case .multiLock: members
+            case .semaphore: [path + "/locks", path + "/leases"]
+            case .workerSlots: [path + "/slots"]
+            case .counter: []
+            }
+        }
+
+        private static let root = "/recipe/"
+    }
+}

@@ -1,0 +1,82 @@
+import ConclaveCore
+import Recipes
+
+/// What a client did and believed, for the judges: holds, wake-ups, uses of what a hold protects.
+///
+/// Times are true times in nanoseconds, which no process knows.
+package struct RecipeJournal: Sendable {
+    /// A stretch of time in which somebody may act as holder.
+    struct Belief: Sendable {
+        var from: Int64
+        var until: Int64
+    }
+
+    enum Ending: Sendable {
+        case released
+        case lost(HoldLoss)
+    }
+
+    /// A grant and what became of it.
+    struct Hold: Sendable {
+        let holding: Holding
+        let process: Int
+        let session: SessionID
+        /// The state in which the client saw that it holds.
+        let seenAt: Zxid
+        let grantedAt: Int64
+        let moment: UInt64
+        var beliefs: [Belief] = []
+        /// Each time somebody was told the end.
+        var endings: [(ending: Ending, moment: UInt64)] = []
+    }
+
+    /// A waiter in a queue that was woken by a change of another one's node.
+    struct WakeUp: Sendable {
+        let path: String
+        let attempt: Int
+        let isShared: Bool
+    }
+
+    /// Something done outside of the ensemble by whoever believed to hold: when it took effect there.
+    struct Use: Sendable {
+        let path: String
+        let token: Zxid
+        let arrival: Int64
+    }
+
+    /// An addition to a counter and what the client was told about it, if anything.
+    struct Addition: Sendable {
+        let path: String
+        let amount: Int64
+        var output: CounterMachine.Output?
+    }
+
+    /// What somebody who follows a group was told.
+    struct Picture: Sendable {
+        let path: String
+        let session: SessionID
+        let members: [GroupMember]
+        /// The newest state that the client had seen.
+        let seenAt: Zxid
+    }
+
+    let process: Int
+    let scenario: Scenario
+    var additions: [Addition] = []
+    var pictures: [Picture] = []
+    /// The newest state that the client has asked for after it had come to an end.
+    var lastLook: Zxid?
+    var holds: [Hold] = []
+    var wakeUps: [WakeUp] = []
+    var uses: [Use] = []
+    var attempts = 0
+    /// Attempts that were cancelled or ran out of time.
+    var withdrawn = 0
+    /// At the end; `.none` if there is none.
+    var session = SessionID.none
+
+    init(process: Int, scenario: Scenario) {
+        self.process = process
+        self.scenario = scenario
+    }
+}

@@ -1,0 +1,68 @@
+import ConclaveClient
+import ConclaveCore
+import ConclaveSimulator
+import Recipes
+
+/// Follows a group for as long as its session lives: the real `RosterMachine`, started again after each change.
+struct FollowingJob: Job {
+    let path: String
+    private var machine: RosterMachine
+    private var meddler: Meddler
+
+    init(_ path: String, session: SessionID, planted: RecipeBug?) {
+        self.path = path
+        machine = RosterMachine(path: path)
+        meddler = Meddler(planted, session: session)
+    }
+
+    mutating func handle(_ event: StepEvent) -> [JobAction] {
+        var actions: [JobAction] = []
+        for action in machine.handle(meddler.changed(event)) {
+            switch action {
+            case .request(let request): actions.append(.request(meddler.changed(request)))
+            case .wait(let limit): actions.append(.wait(upTo: limit))
+            case .awaitConnection: actions.append(.awaitConnection)
+            case .finish(let change): actions += [.tell(.pictured(path, change))] + handle(.start)
+            case .fail(let failure): actions.append(.finish(.refused(failure.code, at: failure.path)))
+            case .clean, .sweep, .disown: preconditionFailure("who follows leaves nothing behind")
+            }
+        }
+        return actions
+    }
+}
+
+extension RecipeClient {
+    /// Follows every group from the beginning of a session.
+    mutating func follow(_ world: inout World) {
+        for place in scenario.places where place.family == .group {
+            start(FollowingJob(place.path, session: session.session, planted: planted), .following, &world)
+        }
+    }
+
+    mutating func told(_ outcome: Outcome) {
+        guard case .pictured(let path, let change) = outcome else { return }
+        journal.pictures.append(
+            .init(path: path, session: session.session, members: change.members, seenAt: session.lastAnswer))
+    }
+
+    /// Whether nothing is left to do but to follow, and nothing is left to be told.
+    var isAtRest: Bool {
+        for job in jobs {
+            guard case .following = job.purpose, case .waiting(until: nil) = job.standing,
+                !job.watches.contains(where: \.hasFired)
+            else { return false }
+        }
+        return actors.allSatisfy { if case .resting = $0 { true } else { false } }
+    }
+
+    /// At the end asks for the newest state, so that whatever there was to be told until then has been told.
+    mutating func lookOnce(_ world: inout World) {
+        guard isFinishing, journal.lastLook == nil, session.isEstablished, isAtRest else { return }
+        start(SingleRequestJob(request: .sync(Self.beatPath)), .lastLook, &world)
+        drainInbox(&world)
+    }
+
+    mutating func looked(_ outcome: Outcome) {
+        if case .answered = outcome { journal.lastLook = session.lastAnswer }
+    }
+}

@@ -1,0 +1,22 @@
+import ConclaveCore
+
+/// When all have come to an end, no node of theirs is left but those that the server will take away by itself.
+///
+/// Every attempt has ended by a hold that was given up, by cancellation, by its deadline or by an error; sessions of
+/// killed clients are still to expire. Source: DESIGN section 8, S7.
+struct NoLitter: RecipeJudge {
+    static let name = "S7: nothing is left behind"
+
+    static func check(_ run: RecipeCase) -> String? {
+        for place in run.scenario.places {
+            let lives = place.parents.flatMap { run.history.lives(below: $0) }
+            for life in lives where life.deleted == nil {
+                if life.owner == .none { return "\(life.path) stays for ever" }
+                if run.livingSessions.contains(life.owner) {
+                    return "\(life.path) stays for as long as session \(life.owner) lives"
+                }
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,69 @@
+/// Mistakes that can be planted around the recipes' machines, one at a time, each of a kind that real libraries made.
+///
+/// They live in what performs the machines' actions here: the product has no switch for them.
+package enum RecipeBug: String, CaseIterable, Sendable {
+    // In the queue.
+    /// Every waiter watches the first contender, so that each release wakes all.
+    case watchesFirst
+    /// That the predecessor has gone is taken for the grant, without listing again: it may have waited itself.
+    case takesEventForGrant
+    /// An event wakes nobody.
+    case sleepsOn
+    /// A lease more than there are.
+    case takesLeaseTooMany
+    /// Readers do not wait for writers.
+    case readsPastWriters
+    /// A node whose creation went unanswered is looked for on a server that need not have it yet.
+    case looksWithoutSync
+    /// Whatever lock node is there after a lost answer counts as the own one (CURATOR-79, 498, 696).
+    case takesLockOfOthers
+
+    /// Of locks held together only the first is waited for.
+    case looksAtOneLock
+    /// Versions are not checked, so that of two who have read the same both write.
+    case writesBlindly
+    /// What went unanswered is done once more without asking whether it was done.
+    case repeatsUnasked
+    /// Who follows a group lists without a watch.
+    case listsWithoutWatch
+
+    // The hold.
+    /// The window is counted from the answer instead of the question (etcd #11456).
+    case countsHoldFromAnswer
+    /// A grant is given although the window has lapsed.
+    case ignoresWindow
+    /// A hold goes on when its window lapses, until the server says that the session is over (CURATOR-206).
+    case forgetsLapse
+    /// A loss is told once by the look-out and once more by the session.
+    case tellsLossTwice
+    /// Guarded writes go without their guard.
+    case writesUnguarded
+
+    // The end.
+    /// A removal whose answer is lost is not tried again (CURATOR-462, 315, 335).
+    case cleansOnce
+    /// A cancelled attempt whose node has no name yet leaves it behind (kazoo #732, CURATOR-18).
+    case leavesCancelled
+    /// The lock node is removed by name, whoever's it is by then.
+    case removesByName
+}
+
+extension RecipeBug {
+    /// The recipes in which the mistake can be made.
+    package var families: [RecipeFamily] {
+        switch self {
+        case .watchesFirst, .takesEventForGrant, .looksWithoutSync: [.lock, .election]
+        case .readsPastWriters: [.readWrite]
+        case .takesLockOfOthers: [.firstCome, .group]
+        case .removesByName: [.firstCome]
+        case .looksAtOneLock: [.multiLock]
+        case .writesBlindly: [.counter, .workerSlots]
+        case .repeatsUnasked: [.counter, .multiLock]
+        case .listsWithoutWatch: [.group]
+        case .sleepsOn, .countsHoldFromAnswer, .ignoresWindow, .forgetsLapse, .tellsLossTwice, .writesUnguarded,
+            .cleansOnce, .leavesCancelled:
+            [.lock, .firstCome, .readWrite, .election]
+        case .takesLeaseTooMany: [.semaphore]
+        }
+    }
+}

@@ -15,6 +15,11 @@ extension RecipeClient {
             attempt(actor, &world)
         case .attempting(let job, let until, let byDeadline):
             guard now >= until else { return }
+            if jobs.first(where: { $0.number == job })?.job.isUninterruptible == true {
+                let later = now.advanced(byMilliseconds: 5)
+                actors[actor] = .attempting(job: job, until: later, byDeadline: byDeadline)
+                return
+            }
             journal.withdrawn += 1
             actors[actor] = .attempting(job: job, until: .distantFuture, byDeadline: byDeadline)
             withdraw(job, byDeadline ? .deadlinePassed : .cancelled, &world)
@@ -37,7 +42,6 @@ extension RecipeClient {
     }
 
     mutating func attemptEnded(_ actor: Int, _ outcome: Outcome, _ world: inout World) {
-        if case .counted(let number, let output) = outcome { journal.additions[number].output = output }
         guard case .hold(let holding) = outcome else { return rest(actor, &world) }
         // Whatever the new hold excludes must have gone in the store: told before the grant (S9).
         for earlier in liveHolds {
@@ -121,7 +125,12 @@ extension RecipeClient {
         endHold(hold, .released, &world)
         liveHolds.removeAll { $0 == hold }
         end(lookOutOf: hold, &world)
-        remove(hold, &world)
+        let finishing = finishing(journal.holds[hold].holding)
+        guard !finishing.isEmpty, world.random.chance(perMille: 700) else { return remove(hold, &world) }
+        // The work on an item of a queue is done; before it says so the consumer may stall.
+        let stalls = world.random.chance(perMille: 300)
+        let pause = stalls ? Duration.milliseconds(world.random.magnitude(1...2_000)) : nil
+        start(CleaningJob(finishing, isAtomic: true, after: pause, planted: planted), .background, &world)
     }
 
     private mutating func remove(_ hold: Int, _ world: inout World) {

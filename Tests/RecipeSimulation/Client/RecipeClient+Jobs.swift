@@ -65,6 +65,7 @@ extension RecipeClient {
     private mutating func finished(_ index: Int, _ outcome: Outcome, _ world: inout World) {
         let job = jobs.remove(at: index)
         for watch in job.watches where !watch.hasFired { session.drop(watch.watcher, &world) }
+        told(outcome)
         switch job.purpose {
         case .attempt(let actor): attemptEnded(actor, outcome, &world)
         case .lookOut(let hold): if case .nodeGone = outcome { lose(hold, .nodeRemoved, &world) }

@@ -59,6 +59,10 @@ package struct RecipeClient: SimulatedClient {
     /// The nodes to write to have been made in this session.
     var isPrepared = false
     var isFinishing = false
+    /// Those of queues that nobody uses now.
+    var queueMarks: [QueueMark] = []
+    /// Jobs that are there only so that others need not wait any longer.
+    var companions: [Int] = []
 
     package var record: ClientRecord<Model.Request, Model.Response, Model.WatchKey> { session.record }
     package var answeredWrites: Int { session.answeredWrites }
@@ -82,6 +86,8 @@ package struct RecipeClient: SimulatedClient {
         believedUntil = .start
         isPrepared = false
         journal.lastLook = nil
+        queueMarks = []
+        companions = []
         actors = (0..<scenario.actors).map { _ in
             .resting(until: world.now.advanced(byMilliseconds: world.random.below(scenario.restMilliseconds * 2)))
         }
@@ -107,6 +113,7 @@ package struct RecipeClient: SimulatedClient {
                 actors[actor] = .holding(hold: hold, until: min(until, soon), nextUse: nextUse)
             }
         }
+        feedThoseWhoWait(&world)
         act(&world)
     }
 
@@ -195,6 +202,7 @@ package struct RecipeClient: SimulatedClient {
             drainInbox(&world)
             takeNews(&world)
         }
+        gather(&world)
         lookOnce(&world)
         believe(&world)
         session.send(&world)

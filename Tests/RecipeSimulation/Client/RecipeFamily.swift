@@ -1,3 +1,5 @@
+import Recipes
+
 /// A recipe that clients use in a run.
 package enum RecipeFamily: String, CaseIterable, Sendable {
     case lock
@@ -9,20 +11,23 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
     case workerSlots
     case counter
     case group
+    case queue
+    case doubleBarrier
+    case countBarrier
 
     /// Those who wait stand in a queue of sequential nodes, in which each is waited for by the next one only.
     var queues: Bool {
         switch self {
         case .lock, .readWrite, .election, .multiLock: true
-        case .firstCome, .semaphore, .workerSlots, .counter, .group: false
+        case .firstCome, .semaphore, .workerSlots, .counter, .group, .queue, .doubleBarrier, .countBarrier: false
         }
     }
 
     /// Whoever holds can write behind a guard, and holds no longer than the window of the session.
     var isFenced: Bool {
         switch self {
-        case .lock, .readWrite, .election, .multiLock, .firstCome, .semaphore, .workerSlots: true
-        case .counter, .group: false
+        case .lock, .readWrite, .election, .multiLock, .firstCome, .semaphore, .workerSlots, .queue: true
+        case .counter, .group, .doubleBarrier, .countBarrier: false
         }
     }
 }
@@ -32,7 +37,8 @@ extension Scenario {
     package struct Place: Sendable {
         let family: RecipeFamily
         let name: String
-        /// How many leases of a semaphore there are, numbers for workers, names in a group.
+        /// How many leases of a semaphore there are, numbers for workers, names in a group; how many items are taken
+        /// together at most.
         let limit: Int
 
         package init(family: RecipeFamily, name: String, limit: Int = 1) {
@@ -47,6 +53,9 @@ extension Scenario {
         var guardedOutput: String { "/out/" + name + "-guarded" }
         var bareOutput: String { "/out/" + name + "-bare" }
 
+        /// How many must come to a barrier.
+        var meeting: Int { limit + 1 }
+
         /// The locks that are held together.
         var members: [String] { (0...limit).map { "\(path)/\($0)" } }
 
@@ -56,10 +65,12 @@ extension Scenario {
         /// Nodes whose children come and go.
         var parents: [String] {
             switch family {
-            case .lock, .readWrite, .election, .firstCome, .group: [path]
+            case .lock, .readWrite, .election, .firstCome, .group, .doubleBarrier, .countBarrier: [path]
             case .multiLock: members
             case .semaphore: [path + "/locks", path + "/leases"]
             case .workerSlots: [path + "/slots"]
+            // Items stay until somebody takes them, marks as long as the session.
+            case .queue: [QueueNodes(items: path).claims]
             case .counter: []
             }
         }

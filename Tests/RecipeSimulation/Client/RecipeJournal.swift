@@ -60,8 +60,35 @@ package struct RecipeJournal: Sendable {
         let seenAt: Zxid
     }
 
+    /// An item that was to be put into a queue.
+    struct Put: Sendable {
+        let path: String
+        let attempt: String
+        let payload: [UInt8]
+        var isPut = false
+    }
+
+    /// What was to be taken out of a queue: what it was, once that is known.
+    struct Take: Sendable {
+        let path: String
+        let attempt: String
+        var payloads: [[UInt8]]?
+    }
+
+    /// Somebody at a barrier: the newest states that were seen after being let in, and out.
+    struct Passage: Sendable {
+        let path: String
+        let node: String
+        var enteredAt: Zxid?
+        var leftAt: Zxid?
+        var round: Int32?
+    }
+
     let process: Int
     let scenario: Scenario
+    var puts: [Put] = []
+    var takes: [Take] = []
+    var passages: [Passage] = []
     var additions: [Addition] = []
     var pictures: [Picture] = []
     /// The newest state that the client has asked for after it had come to an end.

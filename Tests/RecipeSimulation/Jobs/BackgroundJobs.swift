@@ -7,24 +7,31 @@ import Recipes
 /// As `Cleaner` does it with `performIfPossible`: what is missing, or another one's by now, is done.
 struct CleaningJob: Job {
     let operations: [Operation]
+    /// All together or not at all.
+    let isAtomic: Bool
+    /// How long whoever cleans up stalls before.
+    let pause: Duration?
     let planted: RecipeBug?
 
-    init(_ operations: [Operation], planted: RecipeBug?) {
+    init(_ operations: [Operation], isAtomic: Bool = false, after pause: Duration? = nil, planted: RecipeBug?) {
         self.operations = operations
+        self.isAtomic = isAtomic
+        self.pause = pause
         self.planted = planted
     }
 
     func handle(_ event: StepEvent) -> [JobAction] {
         switch event {
-        case .start, .connected: return [.request(.write(operations))]
+        case .start: return [pause.map { .wait(upTo: $0) } ?? .request(.write(operations))]
+        case .connected, .elapsed: return [.request(.write(operations))]
         case .failed(let code, _):
             if code.isWorthReconnecting, planted != .cleansOnce { return [.awaitConnection] }
             // Somebody has removed one of several: the others go one by one.
-            let rest = code == .noNode && operations.count > 1 ? operations.filter(\.isRemoval) : []
+            let rest = code == .noNode && !isAtomic && operations.count > 1 ? operations.filter(\.isRemoval) : []
             return (rest.count > 1 ? rest.map { .background(CleaningJob([$0], planted: planted)) } : [])
                 + [.finish(.done)]
         case .answered, .sessionOver, .cancelled, .deadlinePassed: return [.finish(.done)]
-        case .changed, .elapsed: return []
+        case .changed: return []
         }
     }
 }

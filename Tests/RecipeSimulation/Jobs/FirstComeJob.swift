@@ -107,7 +107,7 @@ struct FirstComeJob: Job {
                 .hold(
                     Holding(
                         path: path, node: lock, token: claim.zxid, isShared: false,
-                        removal: planted == .removesByName ? .byName : .underVersion(claim.version))))
+                        removal: planted == .removesByName ? .byName : .underVersion(claim.version, of: path))))
         case .end(let ending): return .finish(.ended(ending))
         }
     }

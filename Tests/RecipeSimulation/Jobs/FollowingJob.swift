@@ -40,9 +40,15 @@ extension RecipeClient {
     }
 
     mutating func told(_ outcome: Outcome) {
-        guard case .pictured(let path, let change) = outcome else { return }
-        journal.pictures.append(
-            .init(path: path, session: session.session, members: change.members, seenAt: session.lastAnswer))
+        switch outcome {
+        case .pictured(let path, let change):
+            journal.pictures.append(
+                .init(path: path, session: session.session, members: change.members, seenAt: session.lastAnswer))
+        case .counted(let number, let output): journal.additions[number].output = output
+        case .queued(let report): settle(report)
+        case .entered, .left, .passed: passed(outcome)
+        case .hold, .ended, .answered, .refused, .nodeGone, .done, .fetched, .tried, .worthLooking: break
+        }
     }
 
     /// Whether nothing is left to do but to follow, and nothing is left to be told.

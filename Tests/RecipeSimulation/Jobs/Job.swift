@@ -5,6 +5,12 @@ import Recipes
 /// One thing that a client does, as a machine: an attempt, a look-out, a clean-up. The events are those of recipes.
 protocol Job: Sendable {
     mutating func handle(_ event: StepEvent) -> [JobAction]
+    /// Nobody's impatience stops what it is about to do.
+    var isUninterruptible: Bool { get }
+}
+
+extension Job {
+    var isUninterruptible: Bool { false }
 }
 
 /// What a job asks of the client that runs it; as `StepAction`, with its background work spelled out.
@@ -29,6 +35,15 @@ enum Outcome: Sendable {
     case counted(Int, CounterMachine.Output)
     /// How the group looks now.
     case pictured(String, GroupChange)
+    /// Steps of a job with a queue.
+    case fetched(QueueFetched)
+    case tried(QueueTakeMachine.Output)
+    case worthLooking
+    case queued(QueueReport)
+    /// Of somebody at a barrier: its number in the journal.
+    case entered(Int)
+    case left(Int)
+    case passed(Int, round: Int32)
     case refused(ZooKeeperError.Code, at: String?)
     /// The node that was looked after has gone, or is another one's.
     case nodeGone
@@ -39,8 +54,8 @@ enum Outcome: Sendable {
 struct Holding: Sendable {
     enum Removal: Sendable {
         case byName
-        /// Only while the parent has this version.
-        case underVersion(Int32)
+        /// Only while the node at a path has this version.
+        case underVersion(Int32, of: String)
         /// Only while it is the node that stands for the hold: others may be made under its name.
         case ifOwn
     }
@@ -77,7 +92,7 @@ struct Holding: Sendable {
     var guards: [Operation] {
         switch removal {
         case .byName, .ifOwn: nodes.map { .check($0) }
-        case .underVersion(let version): [.check(node), .check(path, version: version)]
+        case .underVersion(let version, let path): [.check(node), .check(path, version: version)]
         }
     }
 
@@ -85,8 +100,8 @@ struct Holding: Sendable {
     func cleaning(_ session: SessionID, planted: RecipeBug?) -> any Job {
         switch removal {
         case .byName: CleaningJob(nodes.map { .delete($0) }, planted: planted)
-        case .underVersion(let version):
-            CleaningJob([.check(path, version: version), .delete(node)], planted: planted)
+        case .underVersion(let version, let path):
+            CleaningJob([.check(path, version: version), .delete(node)], isAtomic: true, planted: planted)
         case .ifOwn: DisowningJob(path: node, session: session, incarnation: token)
         }
     }
@@ -125,6 +140,7 @@ struct StepJob<Machine: StepMachine>: Job {
     }
 
     mutating func handle(_ event: StepEvent) -> [JobAction] {
+        if planted == .sleepsOn, case .changed = event { return [.wait(upTo: nil)] }
         var event = meddler.changed(event)
         if planted == .repeatsUnasked, event == .connected {
             machine = fresh

@@ -3,8 +3,8 @@ import Recipes
 
 /// Who follows a group is told of real members only, and in the end of exactly those who are there.
 ///
-/// A client that has come to an end looks once more at the newest state; what it was told last must be how the group was
-/// then or later. Source: DESIGN section 8, group membership; documentation of `Group`.
+/// A client that has come to an end looks once more at the newest state; what it was told last must be how the group
+/// was then or later. Source: DESIGN section 8, group membership; documentation of `Group`.
 struct Followers: RecipeJudge {
     static let name = "group: followers are told of those who are there"
 

@@ -1,7 +1,8 @@
 import ConclaveCore
 import Recipes
 
-/// Of a worker's numbers each stands for one node at a time, and who comes takes the lowest that was free when it looked.
+/// Of a worker's numbers each stands for one node at a time, and who comes takes the lowest that was free when it
+/// looked.
 ///
 /// Between its look and its transaction nobody else has taken a number, though somebody may have given one back.
 ///

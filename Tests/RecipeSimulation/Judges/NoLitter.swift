@@ -1,4 +1,5 @@
 import ConclaveCore
+import Recipes
 
 /// When all have come to an end, no node of theirs is left but those that the server will take away by itself.
 ///
@@ -11,6 +12,10 @@ struct NoLitter: RecipeJudge {
         for place in run.scenario.places {
             let lives = place.parents.flatMap { run.history.lives(below: $0) }
             for life in lives where life.deleted == nil {
+                // The members of a barrier may all die before the last one takes its sign away.
+                if place.family == .doubleBarrier, RecipeHistory.name(of: life.path) == DoubleBarrierNodes.readyName {
+                    continue
+                }
                 if life.owner == .none { return "\(life.path) stays for ever" }
                 if run.livingSessions.contains(life.owner) {
                     return "\(life.path) stays for as long as session \(life.owner) lives"

@@ -21,7 +21,7 @@ struct Meddler: Sendable {
         case (.takesLockOfOthers, .exists(var stat?)):
             stat.ephemeralOwner = session
             return .answered(.exists(stat), isWindowOpen: isWindowOpen)
-        case (.looksAtOneLock, .written(let results)):
+        case (.looksAtOneLock, .written(let results)), (.countsItselfTwice, .written(let results)):
             for case .created(let path, _) in results { made.append(RecipeHistory.name(of: path)) }
             return event
         case (.looksAtOneLock, .read(let readings)):
@@ -30,6 +30,9 @@ struct Meddler: Sendable {
                 return .children(names.filter(made.contains))
             }
             return .answered(.read(seen), isWindowOpen: isWindowOpen)
+        case (.countsItselfTwice, .children(let children)):
+            let names = (children.names + made.map { $0 + "x" }).sorted()
+            return .answered(.children(Children(names: names, stat: children.stat)), isWindowOpen: isWindowOpen)
         default: return event
         }
     }

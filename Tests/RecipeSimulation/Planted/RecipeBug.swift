@@ -24,6 +24,12 @@ package enum RecipeBug: String, CaseIterable, Sendable {
     case writesBlindly
     /// What went unanswered is done once more without asking whether it was done.
     case repeatsUnasked
+    /// A consumer takes its item out of the queue whether it still has it or not.
+    case finishesBlindly
+    /// Whoever comes to a barrier counts itself twice.
+    case countsItselfTwice
+    /// Whoever leaves a double barrier does not wait for the others.
+    case leavesAtOnce
     /// Who follows a group lists without a watch.
     case listsWithoutWatch
 
@@ -58,7 +64,10 @@ extension RecipeBug {
         case .removesByName: [.firstCome]
         case .looksAtOneLock: [.multiLock]
         case .writesBlindly: [.counter, .workerSlots]
-        case .repeatsUnasked: [.counter, .multiLock]
+        case .repeatsUnasked: [.counter, .multiLock, .queue]
+        case .finishesBlindly: [.queue]
+        case .countsItselfTwice: [.doubleBarrier, .countBarrier]
+        case .leavesAtOnce: [.doubleBarrier]
         case .listsWithoutWatch: [.group]
         case .sleepsOn, .countsHoldFromAnswer, .ignoresWindow, .forgetsLapse, .tellsLossTwice, .writesUnguarded,
             .cleansOnce, .leavesCancelled:

@@ -9,6 +9,7 @@ struct Bench {
         let words = Array(CommandLine.arguments.dropFirst())
         // The servers that are measured are this program again: one build measures itself.
         if words.first == ServerGroup.serverWord || words.first == GuardedExec.name { await ToolProcess.run() }
+        Remote.clearAsAsked(words)
         let arguments: BenchArguments
         do {
             arguments = try BenchArguments(words)

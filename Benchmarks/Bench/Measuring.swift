@@ -18,7 +18,8 @@ struct Measuring {
         try Signals.handle([.interrupt, .terminate, .hangUp]) { signal in
             Progress.end()
             FileHandle.standardError.write(Data("conclave-bench: interrupted, no results were written\n".utf8))
-            Self.tidyUp(folder, hosts)
+            Self.tidyUp(folder, nil)
+            if let hosts { Remote.clearAndEnd(hosts, status: 128 + signal.rawValue) }
             _exit(128 + signal.rawValue)
         }
         defer { Self.tidyUp(folder, hosts) }

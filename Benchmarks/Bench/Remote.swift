@@ -32,6 +32,23 @@ enum Remote {
         }
     }
 
+    /// The word with which this program clears up and does nothing else.
+    static let clearWord = "--clear-up"
+
+    /// Becomes a program that only clears up: the load would go on making nodes meanwhile.
+    static func clearAndEnd(_ hosts: String, status: Int32) {
+        guard let program = ProcessEnvironment.executable else { return clear(hosts) }
+        let reason = ParentProcess.become(program, [program, clearWord, hosts, "\(status)"][...])
+        FileHandle.standardError.write(Data("conclave-bench: nodes are left at \(hosts): \(reason)\n".utf8))
+    }
+
+    /// What a process that has become this one does.
+    static func clearAsAsked(_ words: [String]) {
+        guard words.count == 3, words[0] == clearWord, let status = Int32(words[2]) else { return }
+        clear(words[1])
+        exit(status)
+    }
+
     /// Removes what this process has made there, as far as that can be done in half a minute.
     static func clear(_ hosts: String) {
         do {

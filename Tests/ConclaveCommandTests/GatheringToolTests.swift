@@ -1,4 +1,5 @@
 import ConclaveClient
+import ConclaveCommandKit
 import ConclaveServer
 import Testing
 
@@ -58,6 +59,21 @@ struct GatheringToolTests {
         }
     }
 
+    @Test("A signal while a command runs is the last: the item goes back, no other is begun")
+    func interrupted() async throws {
+        try await withServer { server in
+            let tool = ToolFixture(server: server.connectString)
+            #expect(await tool.run("queue", "put", "/q/i", "it").status == 0)
+            let consumer = ToolFixture(server: server.connectString)
+            async let consuming = consumer.run("queue", "consume", "/q/i", "--identity", "me", "--", "sleep", "600")
+            while await !tool.run("queue", "list", "/q/i").output.contains("with me") {}
+            consumer.interrupts.deliver(15)
+            #expect(await consuming.status == 143)
+            let list = await tool.run("queue", "list", "/q/i").output
+            #expect(list.contains("tried 1×") && !list.contains("with me"))
+        }
+    }
+
     @Test("Mistakes are told")
     func mistakes() async {
         let tool = ToolFixture()
@@ -71,6 +87,8 @@ struct GatheringToolTests {
             (["barrier", "open", "/a", "b"], "takes nothing but PATH"),
             (["barrier", "together", "/a", "--count", "2"], "the command to run is missing"),
             (["barrier", "pass", "/a", "--breaks"], "--breaks is for meet and together"),
+            (["barrier", "close", "/"], "PATH must begin with /"),
+            (["queue", "put", "a", "b"], "PATH must begin with /"),
         ] {
             let result = await tool.run(words)
             #expect(result.status == 2 && result.errors.contains(message), "\(words): \(result.errors)")
@@ -97,7 +115,8 @@ struct GatheringToolTests {
                 .run("barrier", "together", "/b/t", "--count", "2", "--", "true")
             #expect(await [third, fourth].map(\.status) == [7, 0])
 
-            #expect(await tool.run("barrier", "count-down", "/b/l", "--count", "2").output == "1 left\n")
+            #expect(
+                await tool.run("barrier", "count-down", "/b/l", "--count", "2", "--json").output == "{\"left\":1}\n")
             #expect(await tool.run("barrier", "await", "/b/l", "--count", "2", "--timeout", "10ms").status == 4)
             let named = ["barrier", "count-down", "/b/l", "--count", "2", "--identity", "x"]
             #expect(await tool.run(named).output == "0 left\n")

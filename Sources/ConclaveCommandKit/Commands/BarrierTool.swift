@@ -61,7 +61,7 @@ package enum BarrierTool: ToolCommand {
         }
         let timeout = try arguments.duration(timeout)
         let wanted = Wanted(
-            action: action, path: arguments.positional[1], count: count, breaks: arguments.has(breaks),
+            action: action, path: try arguments.path(at: 1), count: count, breaks: arguments.has(breaks),
             timeout: timeout, identity: arguments.text(identity), words: words, isQuiet: arguments.has(quiet),
             isJSON: arguments.has(json))
         return try await ConnectionOptions.withClient(arguments, context) { client in

@@ -141,6 +141,8 @@ extension QueueTool {
             // What is lost is tried again, by whoever has it now.
             case .lost, .revoked: break
             }
+            // What was sent to the command was meant for us too.
+            if let signal = context.interrupts.handled { return ExitCode.signal(signal) }
             try Task.checkCancellation()
         }
         return ExitCode.success

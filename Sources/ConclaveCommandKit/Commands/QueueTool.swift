@@ -59,6 +59,7 @@ package enum QueueTool: ToolCommand {
         let rest = Array(arguments.positional.dropFirst(2))
         if action != "put", action != "consume", !rest.isEmpty { throw UsageError("\(action) takes nothing but PATH") }
         if action == "consume", rest.isEmpty { throw UsageError("the command to run is missing; write it after --") }
+        let path = try arguments.path(at: 1)
         let form = try QueueForm(arguments)
         let layout = try QueueForm.layout(arguments)
         let limit = try arguments.integer(limit, in: 1...1_000_000)
@@ -68,7 +69,7 @@ package enum QueueTool: ToolCommand {
         let items = action == "put" ? try await items(rest, arguments) : []
         return try await ConnectionOptions.withClient(arguments, context) { client in
             let settings = QueueForm.Settings(
-                client: client, path: arguments.positional[1], layout: layout, limit: limit, deliveries: deliveries,
+                client: client, path: path, layout: layout, limit: limit, deliveries: deliveries,
                 identity: LockTool.identity(arguments))
             switch action {
             case "put": return try await form.put(items, settings, timeout: wait)

@@ -8,6 +8,8 @@ package final class Interrupts: Sendable {
     private struct State {
         /// The signal that asked first.
         var received: Int32?
+        /// The signal that a handler has got last.
+        var handled: Int32?
         var cancel: (@Sendable () -> Void)?
         var handler: (@Sendable (Int32) -> Void)?
     }
@@ -21,6 +23,9 @@ package final class Interrupts: Sendable {
     /// The signal that asked the command to end, if one did.
     package var received: Int32? { state.withLock(\.received) }
 
+    /// The signal that a handler has got last: whoever runs one command after the other begins no more.
+    package var handled: Int32? { state.withLock(\.handled) }
+
     /// Takes a signal. Called on any thread.
     package func deliver(_ signal: Int32) {
         enum Step {
@@ -29,7 +34,10 @@ package final class Interrupts: Sendable {
             case end
         }
         let step: Step = state.withLock { state in
-            if let handler = state.handler { return .handle(handler) }
+            if let handler = state.handler {
+                state.handled = signal
+                return .handle(handler)
+            }
             guard state.received == nil else { return .end }
             state.received = signal
             return .cancel(state.cancel)

@@ -121,7 +121,7 @@ struct LostConnectionTests {
             let port = try #require(LiveServer.servers.split(separator: ",").first?.split(separator: ":").last)
             let relay = try Relay(to: try #require(Int(port)))
             var options = ZooKeeperClient.Options()
-            options.sessionTimeout = .milliseconds(2_000)
+            options.sessionTimeout = .milliseconds(10_000)
             let client = try await live.connect(to: "127.0.0.1:\(relay.port)", options: options)
             let lock = DistributedLock(client, at: live.path)
             let work = Task {

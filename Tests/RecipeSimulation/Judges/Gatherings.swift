@@ -1,7 +1,8 @@
 import ConclaveCore
 import Recipes
 
-/// Nobody passes a barrier before so many have come, and who leaves a double barrier leaves no earlier one behind.
+/// Nobody passes a barrier before so many have come, and who leaves a double barrier leaves nobody behind who was there when it
+/// opened.
 ///
 /// Source: DESIGN section 8, barriers; ZooKeeper's recipe for double barriers; documentation of `DoubleBarrier` and
 /// `CountBarrier`.
@@ -44,10 +45,11 @@ struct Gatherings: RecipeJudge {
             guard let entered = passage.enteredAt, let own = members.first(where: { $0.path == passage.node }) else {
                 continue
             }
-            let wasOpen = ready.contains { $0.created <= entered && $0.deleted.map { $0 > own.created } ?? true }
-            guard wasOpen else { return "\(passage.node) entered at \(entered) and it was not open" }
+            let opening = ready.first { $0.created <= entered && $0.deleted.map { $0 > own.created } ?? true }
+            guard let opening else { return "\(passage.node) entered at \(entered) and it was not open" }
             guard let left = passage.leftAt else { continue }
-            let behind = members.first { $0.created <= entered && $0.isThere(at: left) }
+            // Whoever comes when it is open already may do so behind the list by which this member leaves.
+            let behind = members.first { $0.created <= opening.created && $0.isThere(at: left) }
             if let behind { return "\(passage.node) left at \(left) before \(behind.path) did" }
         }
         return nil

@@ -18,7 +18,12 @@ struct LiveServer: SuiteTrait, TestScoping {
         if let servers = ProcessInfo.processInfo.environment["CONCLAVE_TEST_SERVERS"] {
             return try await Self.$servers.withValue(servers) { try await function() }
         }
-        let server = try await ZooKeeperServer.startTemporary()
+        let directory = FileManager.default.temporaryDirectory.appending(path: "conclave-\(UUID().uuidString)").path()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        var configuration = ServerConfiguration.temporary(dataDirectory: directory)
+        // A container that goes away in the middle of a test costs requests where requests are counted.
+        configuration.containerCheckIntervalMilliseconds = 3_600_000
+        let server = try await ZooKeeperServer.start(configuration)
         let result = await Result { try await Self.$servers.withValue(server.connectString) { try await function() } }
         await server.stop()
         try result.get()

@@ -52,9 +52,7 @@ public final class DelayQueue<Item: QueueItem>: Sendable {
 
     /// Takes the first item that is due. Waits while there is none.
     public func take(timeout: Duration? = nil) async throws(ZooKeeperError) -> Item {
-        let got = try await core.take(upTo: 1, waits: true, timeout: timeout)
-        guard let first = got.first else { throw ZooKeeperError(.deadlineExceeded, path: core.settings.path) }
-        return first.item
+        try await core.takeFirst(timeout: timeout)
     }
 
     /// Takes the first item that is due; `nil` if none is.
@@ -72,10 +70,7 @@ public final class DelayQueue<Item: QueueItem>: Sendable {
 
     /// Claims the first free item that is due. Waits while there is none.
     public func receive(timeout: Duration? = nil) async throws(ZooKeeperError) -> QueueDelivery<Item> {
-        guard let delivery = try await core.claim(waits: true, timeout: timeout) else {
-            throw ZooKeeperError(.deadlineExceeded, path: core.settings.path)
-        }
-        return delivery
+        try await core.claimFirst(timeout: timeout)
     }
 
     /// Claims the first free item that is due; `nil` if none is.

@@ -76,9 +76,7 @@ public final class DistributedQueue<Item: QueueItem>: Sendable {
     ///
     /// - Throws: `deadlineExceeded` or `cancelled` if there was none in time, or what a request threw.
     public func take(timeout: Duration? = nil) async throws(ZooKeeperError) -> Item {
-        let got = try await core.take(upTo: 1, waits: true, timeout: timeout)
-        guard let first = got.first else { throw ZooKeeperError(.deadlineExceeded, path: core.settings.path) }
-        return first.item
+        try await core.takeFirst(timeout: timeout)
     }
 
     /// Takes items out of the queue in one transaction: at least one, for which it waits, and at most so many.
@@ -112,10 +110,7 @@ public final class DistributedQueue<Item: QueueItem>: Sendable {
 
     /// Claims the first free item. Waits while there is none. It leaves the queue with ``QueueDelivery/finish()``.
     public func receive(timeout: Duration? = nil) async throws(ZooKeeperError) -> QueueDelivery<Item> {
-        guard let delivery = try await core.claim(waits: true, timeout: timeout) else {
-            throw ZooKeeperError(.deadlineExceeded, path: core.settings.path)
-        }
-        return delivery
+        try await core.claimFirst(timeout: timeout)
     }
 
     /// Claims the first free item; `nil` if there is none.

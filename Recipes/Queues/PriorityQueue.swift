@@ -59,9 +59,7 @@ public final class PriorityQueue<Item: QueueItem>: Sendable {
 
     /// Takes the most urgent item out of the queue. Waits while there is none.
     public func take(timeout: Duration? = nil) async throws(ZooKeeperError) -> Item {
-        let got = try await core.take(upTo: 1, waits: true, timeout: timeout)
-        guard let first = got.first else { throw ZooKeeperError(.deadlineExceeded, path: core.settings.path) }
-        return first.item
+        try await core.takeFirst(timeout: timeout)
     }
 
     /// Takes the most urgent item; `nil` if there is none.
@@ -79,10 +77,7 @@ public final class PriorityQueue<Item: QueueItem>: Sendable {
 
     /// Claims the most urgent free item. Waits while there is none.
     public func receive(timeout: Duration? = nil) async throws(ZooKeeperError) -> QueueDelivery<Item> {
-        guard let delivery = try await core.claim(waits: true, timeout: timeout) else {
-            throw ZooKeeperError(.deadlineExceeded, path: core.settings.path)
-        }
-        return delivery
+        try await core.claimFirst(timeout: timeout)
     }
 
     /// Claims the most urgent free item; `nil` if there is none.

@@ -32,6 +32,21 @@ extension QueueCore {
         }
     }
 
+    /// Takes the first item, for which it waits.
+    func takeFirst(timeout: Duration?) async throws(ZooKeeperError) -> Item {
+        let got = try await take(upTo: 1, waits: true, timeout: timeout)
+        guard let first = got.first else { throw ZooKeeperError(.deadlineExceeded, path: settings.path) }
+        return first.item
+    }
+
+    /// Claims the first item, for which it waits.
+    func claimFirst(timeout: Duration?) async throws(ZooKeeperError) -> QueueDelivery<Item> {
+        guard let delivery = try await claim(waits: true, timeout: timeout) else {
+            throw ZooKeeperError(.deadlineExceeded, path: settings.path)
+        }
+        return delivery
+    }
+
     enum Attempt<Got: Sendable>: Sendable {
         case got(Got)
         /// There is nothing free; these are of no use to this client.

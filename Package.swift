@@ -106,6 +106,7 @@ let package = Package(
             name: "ConclaveSimulator", dependencies: ["ConclaveCore"], path: "Tests/ConclaveSimulator",
             exclude: ["README.md"],
             swiftSettings: pure),
+        .target(name: "TestLanes", path: "Tests/TestLanes", swiftSettings: strict),
         .testTarget(name: "ConclaveCoreTests", dependencies: ["ConclaveCore"], swiftSettings: strict),
         .testTarget(name: "ConclaveWireTests", dependencies: ["ConclaveCore", "ConclaveWire"], swiftSettings: strict),
         .testTarget(
@@ -113,47 +114,52 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ConclaveStorageTests",
-            dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveStorage", "ConclaveSimulator"],
+            dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveStorage", "ConclaveSimulator", "TestLanes"],
             swiftSettings: strict),
         .testTarget(
             name: "ConclaveSessionTests", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveSession"],
             swiftSettings: strict),
         .testTarget(
-            name: "ConclaveConsensusTests", dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveConsensus"],
+            name: "ConclaveConsensusTests",
+            dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveConsensus", "TestLanes"],
             swiftSettings: strict),
         .testTarget(
             name: "ConclaveNodeTests",
             dependencies: ["ConclaveCore", "ConclaveWire", "ConclaveTree", "ConclaveConsensus", "ConclaveNode"],
             swiftSettings: strict),
         .testTarget(
-            name: "ConclaveSystemTests", dependencies: ["ConclaveCore", "ConclaveSystem"], swiftSettings: strict),
+            name: "ConclaveSystemTests", dependencies: ["ConclaveCore", "ConclaveSystem", "TestLanes"],
+            swiftSettings: strict),
         .testTarget(
-            name: "ConclaveTransportTests", dependencies: ["ConclaveCore", "ConclaveSystem", "ConclaveTransport"],
+            name: "ConclaveTransportTests",
+            dependencies: ["ConclaveCore", "ConclaveSystem", "ConclaveTransport", "TestLanes"],
             swiftSettings: strict),
         .testTarget(
             name: "ConclaveClientTests",
             dependencies: [
                 "ConclaveCore", "ConclaveWire", "ConclaveSystem", "ConclaveTransport", "ConclaveClient",
-                "ConclaveServer",
+                "ConclaveServer", "TestLanes",
             ],
             swiftSettings: strict),
         .testTarget(
             name: "ConclaveServerTests",
             dependencies: [
                 "ConclaveCore", "ConclaveWire", "ConclaveConsensus", "ConclaveSystem", "ConclaveTransport",
-                "ConclaveClient", "ConclaveServer",
+                "ConclaveClient", "ConclaveServer", "TestLanes",
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "RecipesTests", dependencies: ["ConclaveCore", "ConclaveClient", "ConclaveServer", "Recipes"],
+            name: "RecipesTests",
+            dependencies: ["ConclaveCore", "ConclaveClient", "ConclaveServer", "Recipes", "TestLanes"],
             swiftSettings: strict),
         .testTarget(
-            name: "RecipesTestingTests", dependencies: ["ConclaveCore", "Recipes", "RecipesTesting"],
+            name: "RecipesTestingTests", dependencies: ["ConclaveCore", "Recipes", "RecipesTesting", "TestLanes"],
             swiftSettings: strict),
         .testTarget(
             name: "ConclaveCommandTests",
             dependencies: [
                 "ConclaveCore", "ConclaveSystem", "ConclaveClient", "ConclaveServer", "ConclaveCommandKit", "Recipes",
+                "TestLanes",
             ],
             swiftSettings: strict),
         .target(
@@ -175,14 +181,15 @@ let package = Package(
             path: "Tests/Simulate", swiftSettings: strict),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["ConclaveCore", "ConclaveSimulator", "ClusterSimulation", "RecipeSimulation"],
+            dependencies: ["ConclaveCore", "ConclaveSimulator", "ClusterSimulation", "RecipeSimulation", "TestLanes"],
             swiftSettings: strict),
         .testTarget(
             name: "BenchmarkTests",
             dependencies: [
                 "BenchmarkKit", "conclave-bench", "ConclaveCore", "ConclaveWire", "ConclaveSystem", "ConclaveServer",
+                "TestLanes",
             ],
             swiftSettings: strict),
-        .testTarget(name: "TidyTests", swiftSettings: strict),
+        .testTarget(name: "TidyTests", dependencies: ["TestLanes"], swiftSettings: strict),
     ]
 )

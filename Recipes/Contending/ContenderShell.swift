@@ -24,6 +24,8 @@ struct ContenderShell: ~Copyable {
     private var isDated = false
     private var lastError: ZooKeeperError?
     private var ownWatch: (name: String, watch: Watch)?
+    /// Which writes to the own node a listing has followed.
+    private var ownVersion: (name: String, version: Int32)?
     private var removal: Task<Void, Never>?
 
     init(
@@ -130,8 +132,9 @@ struct ContenderShell: ~Copyable {
     private mutating func wait(own: String, behind: String) async throws(ZooKeeperError) -> ContenderMachine.Event {
         let (stat, change) = try await client.watchExists(contenders.node(behind))
         guard stat != nil else { return .predecessorGone }
-        let ownWatch = try await watch(own: own)
-        guard let ownWatch else { return .ownNodeGone }
+        guard let (ownWatch, isWritten) = try await watch(own: own) else { return .ownNodeGone }
+        // A leader that handed over between the listing and the watch is heard by neither: listing again tells.
+        guard !isWritten else { return .predecessorGone }
         let result = await withTaskGroup(
             of: Result<WatchEvent?, ZooKeeperError>.self, returning: Result<WatchEvent?, ZooKeeperError>.self
         ) { group in
@@ -172,13 +175,17 @@ struct ContenderShell: ~Copyable {
         return .predecessorGone
     }
 
-    /// The watch on the own node: armed once and kept while it has not fired. `nil` if the node has gone.
-    private mutating func watch(own name: String) async throws(ZooKeeperError) -> Watch? {
-        if let ownWatch, ownWatch.name == name { return ownWatch.watch }
+    /// The watch on the own node, armed once and kept while it has not fired, and whether somebody has written to the
+    /// node since the last listing. `nil` if the node has gone.
+    private mutating func watch(own name: String) async throws(ZooKeeperError) -> (watch: Watch, isWritten: Bool)? {
+        if let ownWatch, ownWatch.name == name { return (ownWatch.watch, false) }
         let (stat, watch) = try await client.watchExists(contenders.node(name))
-        guard stat != nil else { return nil }
+        guard let stat else { return nil }
         ownWatch = (name, watch)
-        return watch
+        // As made the node has version 0.
+        let listed = ownVersion?.name == name ? ownVersion?.version : 0
+        ownVersion = (name, stat.version)
+        return (watch, stat.version != listed)
     }
 
     private func error(for ending: AttemptEnding) -> ZooKeeperError {

@@ -2,6 +2,7 @@ import ConclaveCore
 import ConclaveServer
 import ConclaveSystem
 import ConclaveWire
+import TestLanes
 import Testing
 
 @testable import BenchmarkKit
@@ -23,7 +24,7 @@ private struct HalfMissing: Workload {
     }
 }
 
-@Suite("The load engine", .timeLimit(.minutes(2)))
+@Suite("The load engine", .live)
 struct EngineTests {
     private func withServer<R>(_ body: (SocketAddress) throws -> R) async throws -> R {
         let server = try await ZooKeeperServer.startTemporary()

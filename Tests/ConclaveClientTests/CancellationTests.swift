@@ -1,9 +1,10 @@
 import ConclaveClient
 import ConclaveCore
 import ConclaveWire
+import TestLanes
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct CancellationTests {
+@Suite(.live) struct CancellationTests {
     @Test("A cancelled call ends at once; its late answer is swallowed and the next call gets its own")
     func lateAnswer() async throws {
         let server = try FakeServer()

@@ -1,9 +1,10 @@
 import ConclaveClient
 import ConclaveCore
 import ConclaveWire
+import TestLanes
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ConnectionTests {
+@Suite(.live) struct ConnectionTests {
     @Test("Closing sends the request, waits for what was asked before, and ends for every caller")
     func close() async throws {
         let server = try FakeServer()

@@ -1,10 +1,11 @@
 import ConclaveClient
 import ConclaveCore
 import ConclaveWire
+import TestLanes
 import Testing
 
 /// A client whose server is played by the test.
-@Suite(.timeLimit(.minutes(1))) struct LostConnectionTests {
+@Suite(.live) struct LostConnectionTests {
     @Test("Attempts that are refused, cut or answered with nonsense are followed by others until one succeeds")
     func stubbornConnect() async throws {
         let server = try FakeServer()

@@ -1,10 +1,11 @@
 import ConclaveClient
 import ConclaveCore
 import Synchronization
+import TestLanes
 import Testing
 
 /// Every operation against a server: the bundled one, or any other.
-@Suite(.onServer, .timeLimit(.minutes(1))) struct OperationTests {
+@Suite(.onServer, .live) struct OperationTests {
     @Test("A node is made, read, changed and deleted, and its facts follow")
     func life() async throws {
         try await withClient { client, _ in

@@ -1,9 +1,10 @@
 import ConclaveClient
 import ConclaveCore
 import ConclaveWire
+import TestLanes
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ProtectedCreateTests {
+@Suite(.live) struct ProtectedCreateTests {
     static let id = "8f2c9b66-0000-4000-8000-00000000000a"
     static let own = "_c_\(id)-lock-0000000004"
 

@@ -1,8 +1,9 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
-@Suite(.onServer, .timeLimit(.minutes(1))) struct WatchingTests {
+@Suite(.onServer, .live) struct WatchingTests {
     @Test("One-shot watches see the first change of what they watch")
     func oneShot() async throws {
         try await withClient { client, servers in

@@ -1,10 +1,11 @@
 import ConclaveClient
 import ConclaveCommandKit
 import ConclaveServer
+import TestLanes
 import Testing
 
 /// Queues and barriers on the command line.
-@Suite("Tools: queues and barriers")
+@Suite("Tools: queues and barriers", .live)
 struct GatheringToolTests {
     @Test("Items are put, listed, counted and taken")
     func queue() async throws {

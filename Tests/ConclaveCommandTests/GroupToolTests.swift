@@ -3,10 +3,11 @@ import ConclaveCommandKit
 import ConclaveCore
 import ConclaveServer
 import Recipes
+import TestLanes
 import Testing
 
 /// `members`, `progress` and `commands` against a server, as scripts see them.
-@Suite("Tools for groups, end to end")
+@Suite("Tools for groups, end to end", .live)
 struct GroupToolTests {
     /// Waits until a tool that runs has written so many lines.
     static func lines(_ tool: ToolFixture, _ count: Int) async -> [String] {

@@ -3,9 +3,10 @@ import ConclaveCommandKit
 import ConclaveCore
 import ConclaveServer
 import Recipes
+import TestLanes
 import Testing
 
-@Suite("Semaphores, revocation and lock-delay from the command line")
+@Suite("Semaphores, revocation and lock-delay from the command line", .live)
 struct HoldToolTests {
     @Test("A command runs with a lease; who gets none is told how many are out")
     func semaphore() async throws {

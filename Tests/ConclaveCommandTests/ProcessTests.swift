@@ -1,8 +1,9 @@
 import ConclaveCommandKit
 import Recipes
+import TestLanes
 import Testing
 
-@Suite("Processes and signals")
+@Suite("Processes and signals", .live)
 struct ProcessTests {
     private let environment = ["PATH": "/usr/bin:/bin"]
 

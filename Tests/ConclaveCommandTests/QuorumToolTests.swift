@@ -5,10 +5,11 @@ import ConclaveServer
 import ConclaveSystem
 import Foundation
 import Synchronization
+import TestLanes
 import Testing
 
 /// `conclave quorum` with real processes.
-@Suite("Quorum of processes", .serialized)
+@Suite("Quorum of processes", .live, .serialized)
 struct QuorumToolTests {
     /// The tool beside the tests, which the same build makes.
     private static let executable: String? = {

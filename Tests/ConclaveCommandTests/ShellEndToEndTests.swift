@@ -1,10 +1,11 @@
 import ConclaveClient
 import ConclaveCommandKit
 import ConclaveServer
+import TestLanes
 import Testing
 
 /// The shell's commands against a server, with the outputs that the reference's shell has.
-@Suite("Shell, end to end")
+@Suite("Shell, end to end", .live)
 struct ShellEndToEndTests {
     /// A shell with its outputs in memory.
     private final class Shell: Sendable {

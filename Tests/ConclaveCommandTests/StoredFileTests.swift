@@ -1,9 +1,10 @@
 import ConclaveCommandKit
 import Foundation
+import TestLanes
 import Testing
 
 /// `conclave log` and `conclave snapshot` over files that Apache's server wrote.
-@Suite("Stored files")
+@Suite("Stored files", .live)
 struct StoredFileTests {
     private let vectors = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Vectors")

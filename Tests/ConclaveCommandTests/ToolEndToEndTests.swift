@@ -4,10 +4,11 @@ import ConclaveCore
 import ConclaveServer
 import Foundation
 import Recipes
+import TestLanes
 import Testing
 
 /// The commands of the tool against a server, as scripts see them: outputs and statuses.
-@Suite("Tool, end to end")
+@Suite("Tool, end to end", .live)
 struct ToolEndToEndTests {
     // MARK: Without a server
 

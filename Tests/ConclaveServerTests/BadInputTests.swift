@@ -3,10 +3,11 @@ import ConclaveServer
 import ConclaveSystem
 import ConclaveWire
 import Foundation
+import TestLanes
 import Testing
 
 /// Whatever comes, it gets what the protocol says, and the other clients go on undisturbed.
-struct BadInputTests {
+@Suite(.live) struct BadInputTests {
     private func withServer(_ body: (ZooKeeperServer, RawClient) async throws -> Void) async throws {
         let server = try await ZooKeeperServer.startTemporary()
         // Silent for as long as a busy machine takes over the rest.

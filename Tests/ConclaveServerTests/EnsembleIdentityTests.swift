@@ -1,9 +1,10 @@
 import ConclaveConsensus
 import ConclaveCore
 import ConclaveServer
+import TestLanes
 import Testing
 
-@Suite("Which member of an ensemble a server is")
+@Suite("Which member of an ensemble a server is", .live)
 struct EnsembleIdentityTests {
     private let limits = "dataDir=/d\ninitLimit=10\nsyncLimit=5\n"
 

@@ -2,9 +2,10 @@ import ConclaveCore
 import ConclaveServer
 import ConclaveWire
 import Foundation
+import TestLanes
 import Testing
 
-struct FourLetterWordTests {
+@Suite(.live) struct FourLetterWordTests {
     @Test("Every word answers in the reference's form")
     func answers() async throws {
         let server = try await ZooKeeperServer.startTemporary()

@@ -3,9 +3,10 @@ import ConclaveServer
 import ConclaveSystem
 import ConclaveWire
 import Foundation
+import TestLanes
 import Testing
 
-struct LifecycleTests {
+@Suite(.live) struct LifecycleTests {
     private let directory = FileManager.default.temporaryDirectory.appending(path: "conclave-\(UUID().uuidString)")
         .path()
 

@@ -1,10 +1,11 @@
 import ConclaveClient
 import ConclaveCore
 import ConclaveServer
+import TestLanes
 import Testing
 
 /// Read-only mode and local sessions with real sockets, disks and clients.
-@Suite("Modes of a local quorum")
+@Suite("Modes of a local quorum", .live)
 struct LocalQuorumModesTests {
     private static let readOnly: ZooKeeperClient.Options = {
         var options = ZooKeeperClient.Options(sessionTimeout: .seconds(60))

@@ -2,11 +2,12 @@ import ConclaveClient
 import ConclaveCore
 import Foundation
 import Synchronization
+import TestLanes
 import Testing
 
 @testable import ConclaveServer
 
-@Suite("Local quorum")
+@Suite("Local quorum", .live)
 struct LocalQuorumTests {
     // MARK: Starting and stopping
 

@@ -3,12 +3,13 @@ import ConclaveCore
 import ConclaveSystem
 import ConclaveTransport
 import Synchronization
+import TestLanes
 import Testing
 
 @testable import ConclaveServer
 
 /// The connections between servers, without anybody who understands what is said on them.
-@Suite("Connections between servers")
+@Suite("Connections between servers", .live)
 struct PeerNetworkTests {
     @Test("A server that does not read is dropped once more than 64 MiB wait for it, and nobody else is")
     func outputLimit() async throws {

@@ -3,6 +3,7 @@ import ConclaveConsensus
 import ConclaveCore
 import ConclaveSystem
 import ConclaveWire
+import TestLanes
 import Testing
 
 @testable import ConclaveServer
@@ -10,7 +11,7 @@ import Testing
 /// Strangers on the ports between servers: whatever they send, nobody loses its leader, and elections end.
 ///
 /// `Tests/Interop` does the same with more of everything to servers in processes of their own (`peers-…`).
-@Suite("Ports between servers")
+@Suite("Ports between servers", .live)
 struct PeerPortTests {
     /// What no server says to an election port.
     static let votes: [(name: String, bytes: [UInt8])] = [

@@ -1,10 +1,11 @@
 import ConclaveCore
 import ConclaveWire
+import TestLanes
 import Testing
 
 /// What connections between servers bring about is done when it happens, not when some time has passed: with a tick of a
 /// hundred seconds nothing here would end in time otherwise.
-@Suite("Promptness")
+@Suite("Promptness", .live)
 struct PromptnessTests {
     @Test("A leader that closes its connection without a word is dialled again at once, until it speaks")
     func closedWithoutAWord() async throws {

@@ -1,12 +1,13 @@
 import ConclaveCore
 import ConclaveSimulator
 import ConclaveStorage
+import TestLanes
 import Testing
 
 /// A workload is cut at every operation that changes the disk, whatever survives of what was not synced: no acknowledged
 /// transaction is missing afterwards, none was invented, there is no gap, and every start succeeds, even if the recovery
 /// itself is cut.
-struct CrashTests {
+@Suite(.aside) struct CrashTests {
     /// A run of a workload: the disk after a crash in each of its operations, and what was promised by then.
     struct Run {
         var store: Store<SimulatedDisk>

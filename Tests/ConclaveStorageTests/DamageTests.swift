@@ -1,10 +1,11 @@
 import ConclaveCore
 import ConclaveSimulator
 import ConclaveStorage
+import TestLanes
 import Testing
 
 /// Nothing that was synced is ever taken for the end of the history.
-struct DamageTests {
+@Suite(.aside) struct DamageTests {
     /// A log of three transactions, the middle one with a whole sector of zeros, without padding.
     static func smallLog() throws -> (disk: SimulatedDisk, bytes: [UInt8]) {
         var (store, _, _) = try History.recover(SimulatedDisk())

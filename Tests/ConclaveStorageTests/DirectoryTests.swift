@@ -1,10 +1,11 @@
 import ConclaveCore
 import ConclaveSimulator
 import ConclaveStorage
+import TestLanes
 import Testing
 
 /// Folders, markers and epoch files.
-struct DirectoryTests {
+@Suite(.aside) struct DirectoryTests {
     private func text(_ text: String) -> [UInt8] { Array(text.utf8) }
 
     @Test("Logs and snapshots may lie apart, but not in each other's place")

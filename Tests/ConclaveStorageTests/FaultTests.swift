@@ -1,10 +1,11 @@
 import ConclaveCore
 import ConclaveSimulator
 import ConclaveStorage
+import TestLanes
 import Testing
 
 /// A disk that refuses: one error ends the store, and nothing acknowledged is lost by it.
-struct FaultTests {
+@Suite(.aside) struct FaultTests {
     /// Appends, a snapshot, a purge, until something fails.
     private func work(_ store: inout Store<SimulatedDisk>, promised: inout Zxid) throws(StorageError) {
         for start in [Int64(1), 6, 11] {

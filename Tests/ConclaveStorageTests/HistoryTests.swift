@@ -2,9 +2,10 @@ import ConclaveCore
 import ConclaveSimulator
 import ConclaveStorage
 import ConclaveWire
+import TestLanes
 import Testing
 
-@Suite("Reading back for those who were away")
+@Suite("Reading back for those who were away", .aside)
 struct HistoryTests {
     private func zxid(_ value: Int64) -> Zxid { Zxid(rawValue: value) }
 

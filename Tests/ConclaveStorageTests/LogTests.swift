@@ -1,10 +1,11 @@
 import ConclaveCore
 import ConclaveSimulator
 import ConclaveStorage
+import TestLanes
 import Testing
 
 /// Which files are written when, and what they look like.
-struct LogTests {
+@Suite(.aside) struct LogTests {
     @Test("The first batch of a file costs two syncs, every other one")
     func operations() throws {
         var disk = SimulatedDisk()

@@ -1,9 +1,10 @@
 import ConclaveCore
 import ConclaveSimulator
+import TestLanes
 import Testing
 
 /// The simulated disk must be as unkind as it claims, or the tests above prove nothing.
-struct SimulatedDiskTests {
+@Suite(.aside) struct SimulatedDiskTests {
     private func write(_ disk: inout SimulatedDisk, _ path: String, _ bytes: [UInt8]) throws -> SimulatedDisk.File {
         let file = try disk.create(path)
         try disk.write(file, bytes.span, at: 0)

@@ -1,9 +1,10 @@
 import ConclaveCore
 import ConclaveSimulator
 import ConclaveStorage
+import TestLanes
 import Testing
 
-struct SnapshotTests {
+@Suite(.aside) struct SnapshotTests {
     @Test("Snapshots are due by count and by bytes, each server at its own time")
     func schedule() throws {
         var counts: Set<Int> = []

@@ -1,9 +1,10 @@
 import ConclaveCore
 import ConclaveSimulator
 import ConclaveStorage
+import TestLanes
 import Testing
 
-struct TruncationTests {
+@Suite(.aside) struct TruncationTests {
     private func zxid(_ value: Int64) -> Zxid { Zxid(rawValue: value) }
 
     @Test("Everything behind the transaction goes: entries, logs, and newer snapshots", arguments: 0...30)

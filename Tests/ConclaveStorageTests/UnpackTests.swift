@@ -1,9 +1,10 @@
 import ConclaveStorage
 import Foundation
+import TestLanes
 import Testing
 
 /// Unpacking gzip data. What was packed are lines of which the first two are the same in every sample.
-struct UnpackTests {
+@Suite(.aside) struct UnpackTests {
     enum Sample: String, CaseIterable {
         /// Made by zlib with codes of its own choice fixed, 3000 bytes.
         case fixed = """

@@ -2,10 +2,11 @@ import ConclaveCore
 import ConclaveSimulator
 import ConclaveStorage
 import ConclaveWire
+import TestLanes
 import Testing
 
 /// Files written by Apache ZooKeeper 3.8.0.
-struct VectorTests {
+@Suite(.aside) struct VectorTests {
     @Test("A directory written by Apache's server is read")
     func directory() throws {
         var disk = SimulatedDisk()

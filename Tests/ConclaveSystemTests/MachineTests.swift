@@ -2,9 +2,10 @@ import ConclaveCore
 import ConclaveSystem
 import Foundation
 import Synchronization
+import TestLanes
 import Testing
 
-@Suite struct MachineTests {
+@Suite(.live) struct MachineTests {
     @Test("The clock goes forward, and the time of day is Foundation's")
     func clocks() {
         let first = SystemClock.now()

@@ -1,8 +1,9 @@
 import ConclaveCore
 import ConclaveSystem
+import TestLanes
 import Testing
 
-@Suite struct PollerTests {
+@Suite(.live) struct PollerTests {
     @Test("A descriptor is told while it is ready, and only in what it was added for")
     func levels() throws {
         var poller = try SystemPoller()

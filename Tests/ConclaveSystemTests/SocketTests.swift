@@ -1,5 +1,6 @@
 import ConclaveCore
 import ConclaveSystem
+import TestLanes
 import Testing
 
 /// Blocks until a descriptor is ready, as tests without a loop must.
@@ -26,7 +27,7 @@ func connectedPair() throws -> (client: Socket, server: Socket, listener: Socket
     return (client, server, listener)
 }
 
-@Suite struct SocketTests {
+@Suite(.live) struct SocketTests {
     @Test("A connection carries bytes both ways and tells its addresses")
     func carries() throws {
         let (client, server, listener) = try connectedPair()

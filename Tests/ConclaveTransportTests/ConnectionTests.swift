@@ -2,9 +2,10 @@ import ConclaveCore
 import ConclaveSystem
 import ConclaveTransport
 import Synchronization
+import TestLanes
 import Testing
 
-@Suite struct ConnectionTests {
+@Suite(.live) struct ConnectionTests {
     @Test("Bytes come and go, and the statistics count them")
     func echo() async throws {
         try await withLoop { loop in

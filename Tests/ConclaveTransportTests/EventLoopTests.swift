@@ -2,9 +2,10 @@ import ConclaveCore
 import ConclaveSystem
 import ConclaveTransport
 import Synchronization
+import TestLanes
 import Testing
 
-@Suite struct EventLoopTests {
+@Suite(.live) struct EventLoopTests {
     @Test("Work runs on the loop in the order of submission")
     func submits() async throws {
         try await withLoop { loop in

@@ -2,9 +2,10 @@ import ConclaveCore
 import ConclaveSystem
 import ConclaveTransport
 import Synchronization
+import TestLanes
 import Testing
 
-@Suite(.serialized) struct ListenerTests {
+@Suite(.live, .serialized) struct ListenerTests {
     private enum Event: Equatable, Sendable {
         case accepted(SocketAddress?)
         case shortage(Errno, closed: Int)

@@ -2,9 +2,10 @@ import ConclaveCore
 import Recipes
 import RecipesTesting
 import Synchronization
+import TestLanes
 import Testing
 
-@Suite("Test ensemble")
+@Suite("Test ensemble", .live)
 struct TestEnsembleTests {
     /// What holders of the lock say of themselves.
     private final class Register: Sendable {

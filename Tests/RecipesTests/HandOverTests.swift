@@ -1,5 +1,6 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
@@ -241,7 +242,7 @@ struct HandOverMachineTests {
     }
 }
 
-@Suite("Handing over and single services", .onServer)
+@Suite("Handing over and single services", .onServer, .live)
 struct LiveHandOverTests {
     /// A candidacy in a task of its own.
     static func candidate(_ live: Live, _ name: String) async throws -> Task<LeadershipTerm, any Error> {
@@ -318,8 +319,40 @@ struct LiveHandOverTests {
             let term = try await election.campaign()
             let other = Task { try await MasterElection(client, at: live.path).campaign() }
             try await Live.waitUntil(2, contendAt: live.path, with: client)
-            #expect(try await term.handOver(to: try await election.candidates()[1]))
+            let isTaken = try await term.handOver(to: try await election.candidates()[1])
+            try #require(isTaken)
             let next = try await other.value
+            #expect(next.isLeading && next.token > term.token && term.loss == nil)
+            await next.resign()
+        }
+    }
+
+    @Test("An offer that comes between a candidate's listing and its watches is taken all the same")
+    func offerUnseen() async throws {
+        try await Live.run { live in
+            let client = try await live.connect()
+            let other = try await live.connect()
+            let election = MasterElection(client, at: live.path)
+            let term = try await election.campaign()
+            let handing = Shared<Task<Bool, any Error>?>(nil)
+            let offering: @Sendable (String) async -> Void = { step in
+                guard step.hasPrefix("answer getChildren"), handing.value == nil else { return }
+                await ClientStep.$observer.withValue(nil) {
+                    let task = Task {
+                        try await term.handOver(to: try await election.candidates()[1], within: .seconds(60))
+                    }
+                    handing.change { $0 = task }
+                    var names: [String]? = []
+                    while let seen = names, !seen.contains(where: HandOver.isOffer) {
+                        names = try? await client.children(of: live.path).names
+                    }
+                }
+            }
+            let next = try await ClientStep.$observer.withValue(offering) {
+                try await MasterElection(other, at: live.path).campaign()
+            }
+            let task = try #require(handing.value)
+            #expect(try await task.value)
             #expect(next.isLeading && next.token > term.token && term.loss == nil)
             await next.resign()
         }

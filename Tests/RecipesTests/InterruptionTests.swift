@@ -1,5 +1,6 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
@@ -100,7 +101,7 @@ extension LeadershipTerm: AnyGrant {
 
 /// S7 and S9 the hard way: something goes wrong at the first suspension point of an acquire, then at the second, and so
 /// on.
-@Suite("Interrupted at every suspension point", .onServer)
+@Suite("Interrupted at every suspension point", .onServer, .live)
 struct InterruptionTests {
     @Test(
         "S7: cancelled at any point, nothing is left and the next contender gets it", arguments: AnyRecipe.Kind.allCases

@@ -1,11 +1,12 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
 
 /// What goes wrong at any suspension point of a barrier.
-@Suite("Barriers, interrupted", .onServer)
+@Suite("Barriers, interrupted", .onServer, .live)
 struct LiveBarrierFaultTests {
     enum Form: CaseIterable, Sendable { case double, doubleBreaking, count, countBreaking, latch, gate }
 

@@ -1,11 +1,12 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
 
 /// Gates, barriers and latches against a server.
-@Suite("Barriers", .onServer)
+@Suite("Barriers", .onServer, .live)
 struct LiveBarrierTests {
     @Test("A gate holds up everybody as long as it is closed")
     func gate() async throws {

@@ -1,10 +1,11 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
 
-@Suite("Caches", .onServer, .timeLimit(.minutes(5)))
+@Suite("Caches", .onServer, .live)
 struct LiveCacheTests {
     static func text(_ node: CachedNode?) -> String? { node.map { String(decoding: $0.bytes, as: UTF8.self) } }
 

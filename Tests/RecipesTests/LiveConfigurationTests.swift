@@ -1,10 +1,11 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
 
-@Suite("Configuration", .onServer)
+@Suite("Configuration", .onServer, .live)
 struct LiveConfigurationTests {
     struct Limits: Codable, ConfigurationValue, Equatable {
         var rate: Int
@@ -126,7 +127,7 @@ struct LiveConfigurationTests {
     }
 }
 
-@Suite("Sequential ids", .onServer)
+@Suite("Sequential ids", .onServer, .live)
 struct LiveSequentialIDsTests {
     @Test(
         "Concurrent tasks of several sessions draw different numbers",

@@ -1,10 +1,11 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
 
-@Suite("Counters and shared values", .onServer)
+@Suite("Counters and shared values", .onServer, .live)
 struct LiveCounterTests {
     @Test("Every addition of concurrent tasks and sessions counts once, and each sees its own step")
     func additions() async throws {

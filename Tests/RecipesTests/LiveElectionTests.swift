@@ -1,10 +1,11 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
 
-@Suite("Master election", .onServer)
+@Suite("Master election", .onServer, .live)
 struct LiveElectionTests {
     @Test("The first candidate leads, the second follows when it resigns")
     func succession() async throws {

@@ -1,11 +1,12 @@
 import ConclaveClient
 import ConclaveCore
 import Foundation
+import TestLanes
 import Testing
 
 @testable import Recipes
 
-@Suite("Configuration with history, backup, answers and several keys", .onServer, .timeLimit(.minutes(5)))
+@Suite("Configuration with history, backup, answers and several keys", .onServer, .live)
 struct LiveHistoryTests {
     struct Limits: Codable, ConfigurationValue, Equatable {
         var rate: Int

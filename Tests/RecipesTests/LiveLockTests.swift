@@ -1,10 +1,11 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
 
-@Suite("Locks", .onServer)
+@Suite("Locks", .onServer, .live)
 struct LiveLockTests {
     @Test("An uncontended lock costs two requests to get and one to give up")
     func cost() async throws {
@@ -162,7 +163,7 @@ struct LiveLockTests {
     }
 }
 
-@Suite("Read/write lock", .onServer)
+@Suite("Read/write lock", .onServer, .live)
 struct LiveReadWriteLockTests {
     @Test("Readers share, writers exclude everybody")
     func sharing() async throws {

@@ -1,10 +1,11 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
 
-@Suite("Worker slots", .onServer, .timeLimit(.minutes(5)))
+@Suite("Worker slots", .onServer, .live)
 struct LiveWorkerSlotsTests {
     @Test("Workers get the lowest free numbers, and what is given back goes to the next")
     func lowest() async throws {
@@ -158,7 +159,7 @@ struct LiveWorkerSlotsTests {
     }
 }
 
-@Suite("Services", .onServer, .timeLimit(.minutes(5)))
+@Suite("Services", .onServer, .live)
 struct LiveServicesTests {
     struct Place: Codable, Hashable, Sendable { var zone: String }
 

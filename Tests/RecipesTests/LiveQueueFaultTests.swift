@@ -1,11 +1,12 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
 
 /// Cancellation, lost connections and lost sessions at every suspension point of a queue: no item is lost or doubled.
-@Suite("Queues, interrupted", .onServer)
+@Suite("Queues, interrupted", .onServer, .live)
 struct LiveQueueFaultTests {
     enum Operation: CaseIterable, Sendable { case put, boundedPut, take, consume }
 

@@ -1,5 +1,6 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
@@ -10,7 +11,7 @@ private struct Job: Codable, QueueItem, Equatable {
 }
 
 /// Queues against a server: order, bounds, claims, dead letters, and what the nodes look like.
-@Suite("Queues", .onServer)
+@Suite("Queues", .onServer, .live)
 struct LiveQueueTests {
     @Test("What was put first is taken first, typed and as bytes; the nodes are those of ZooKeeper's own queue")
     func firstInFirstOut() async throws {

@@ -1,6 +1,7 @@
 import ConclaveClient
 import ConclaveCore
 import Synchronization
+import TestLanes
 import Testing
 
 @testable import Recipes
@@ -18,7 +19,7 @@ final class UnprotectedCounter: Sendable {
     }
 }
 
-@Suite("Safety statement, on a server", .onServer)
+@Suite("Safety statement, on a server", .onServer, .live)
 struct LiveSafetyTests {
     @Test(
         "S1: many tasks of many sessions increment an unprotected counter",

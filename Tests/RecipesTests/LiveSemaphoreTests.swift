@@ -1,10 +1,11 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
 
-@Suite("Semaphore", .onServer)
+@Suite("Semaphore", .onServer, .live)
 struct LiveSemaphoreTests {
     @Test("Many tasks of many sessions: never more leases than the limit, and all of them get one")
     func limit() async throws {

@@ -1,11 +1,12 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
 
 /// Connections fail, sessions live: nobody loses a place in the queue or a hold, and nothing is made twice.
-@Suite("Lost connections", .onServer)
+@Suite("Lost connections", .onServer, .live)
 struct LostConnectionTests {
     enum Fault: CaseIterable, Sendable { case droppedConnection, lostAnswer }
 

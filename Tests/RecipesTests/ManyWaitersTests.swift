@@ -2,12 +2,13 @@ import ConclaveClient
 import ConclaveCore
 import ConclaveServer
 import Foundation
+import TestLanes
 import Testing
 
 @testable import Recipes
 
 /// What many waiters cost: one notification for each release, and memory in proportion to their number.
-@Suite("Many waiters", .onServer)
+@Suite("Many waiters", .onServer, .live)
 struct ManyWaitersTests {
     /// Waiters of one recipe, and how many requests of theirs have been answered.
     private final class Crowd: Sendable {

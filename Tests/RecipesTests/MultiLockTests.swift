@@ -1,5 +1,6 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
@@ -145,7 +146,7 @@ struct MultiLockMachineTests {
     }
 }
 
-@Suite("Several locks together", .onServer)
+@Suite("Several locks together", .onServer, .live)
 struct LiveMultiLockTests {
     @Test("Pairs of locks named in every order by many tasks: nobody waits for ever, nobody meets another")
     func noDeadlock() async throws {

@@ -1,12 +1,13 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
 
 /// Why locks need fences: holders are paused past the end of their sessions between looking and writing, as a collector
 /// of garbage, a stopped virtual machine or a slow disk would do it, and write when they wake up.
-@Suite("Unfenced versus fenced", .onServer)
+@Suite("Unfenced versus fenced", .onServer, .live)
 struct UnfencedTests {
     /// What a resource has applied, and whether an older holder's write came after a newer one's.
     struct Resource {

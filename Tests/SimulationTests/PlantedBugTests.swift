@@ -1,5 +1,6 @@
 import ConclaveCore
 import ConclaveSimulator
+import TestLanes
 import Testing
 
 /// Every mistake planted in the toy is found: a simulator that finds nothing wrong proves nothing.

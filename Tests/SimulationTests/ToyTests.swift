@@ -1,5 +1,6 @@
 import ConclaveCore
 import ConclaveSimulator
+import TestLanes
 import Testing
 
 /// The simulator against a small replicated service: right as it is, and with mistakes planted.

@@ -100,26 +100,25 @@ package struct FileDisk: Disk, Sendable {
         _ file: File, at offset: Int64, count: Int, into buffer: inout [UInt8]
     ) throws(DiskError) -> Int {
         guard count > 0 else { return 0 }
-        let start = buffer.count
-        buffer.append(contentsOf: repeatElement(0, count: count))
-        var done = 0
-        while done < count {
-            let result = buffer.withUnsafeMutableBytes {
-                pread(
-                    file.descriptor.rawValue, $0.baseAddress! + start + done, count - done, off_t(offset) + off_t(done))
-            }
-            if result > 0 {
-                done += result
-            } else if result == 0 {
-                break
-            } else if errno != EINTR {
-                let error = Self.error("pread", file.path)
-                buffer.removeLast(count)
-                throw error
+        let before = buffer.count
+        try buffer.append(addingCapacity: count) { space throws(DiskError) in
+            try space.withUnsafeMutableBufferPointer { space, done throws(DiskError) in
+                while done < count {
+                    let result = pread(
+                        file.descriptor.rawValue, space.baseAddress! + done, count - done, off_t(offset) + off_t(done))
+                    if result > 0 {
+                        done += result
+                    } else if result == 0 {
+                        return
+                    } else if errno != EINTR {
+                        let error = Self.error("pread", file.path)
+                        done = 0
+                        throw error
+                    }
+                }
             }
         }
-        buffer.removeLast(count - done)
-        return done
+        return buffer.count - before
     }
 
     /// pwrite(2) until all is written

@@ -18,15 +18,13 @@ extension Socket {
 
     /// recv(2) of up to `count` bytes behind the end of an array.
     package func receive(atMost count: Int, appendingTo bytes: inout [UInt8]) -> TransferResult {
-        let start = bytes.count
-        bytes.append(contentsOf: repeatElement(0, count: count))
-        let result = bytes.withUnsafeMutableBytes {
-            receive(into: UnsafeMutableRawBufferPointer(rebasing: $0[start...]))
-        }
-        if case .bytes(let received) = result {
-            bytes.removeLast(count - received)
-        } else {
-            bytes.removeLast(count)
+        var result = TransferResult.wouldBlock
+        bytes.append(addingCapacity: count) { space in
+            space.withUnsafeMutableBufferPointer { space, received in
+                result = receive(
+                    into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(space)[..<count]))
+                if case .bytes(let count) = result { received = count }
+            }
         }
         return result
     }

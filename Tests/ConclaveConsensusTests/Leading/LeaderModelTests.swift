@@ -1,10 +1,11 @@
 import ConclaveConsensus
 import ConclaveCore
 import ConclaveWire
+import TestLanes
 import Testing
 
 /// A leader among simple learners, over connections that are slow, cut messages anywhere and break.
-struct LeaderModelTests {
+@Suite(.aside) struct LeaderModelTests {
     @Test(
         "What is committed stays in the logs of a quorum, and everybody ends with the same history", arguments: 0..<60)
     func history(seed: UInt64) throws {

@@ -1,9 +1,10 @@
 import ConclaveClient
 import Recipes
+import TestLanes
 import Testing
 
 /// What the pages on queues and barriers show, compiled and run.
-@Suite("Examples: queues and barriers", .onServer)
+@Suite("Examples: queues and barriers", .onServer, .live)
 struct GatheringExamples {
     struct Job: Codable, QueueItem { var order: Int }  // kept as JSON
 

@@ -1,9 +1,10 @@
 import ConclaveClient
 import Recipes
+import TestLanes
 import Testing
 
 /// The examples of the pages on locks, semaphores and elections, as they stand there.
-@Suite("Examples: locks and elections", .onServer)
+@Suite("Examples: locks and elections", .onServer, .live)
 struct LockExamples {
     struct Store: Sendable {
         func write(_ order: Int, fencingToken: FencingToken) async throws {}

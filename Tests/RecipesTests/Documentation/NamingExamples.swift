@@ -2,10 +2,11 @@ import ConclaveClient
 import ConclaveCore
 import Foundation
 import Recipes
+import TestLanes
 import Testing
 
 /// The examples of the pages on counters, services, worker numbers, caches and configuration, compiled and run.
-@Suite("Examples: counters, naming, caches, configuration", .onServer, .timeLimit(.minutes(5)))
+@Suite("Examples: counters, naming, caches, configuration", .onServer, .live)
 struct NamingExamples {
     struct Limits: Codable, ConfigurationValue { var rate: Int }
     struct Place: Codable, Sendable { var zone: String }

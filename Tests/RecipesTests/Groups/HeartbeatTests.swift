@@ -1,5 +1,6 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
@@ -103,7 +104,7 @@ struct LookMachineTests {
     }
 }
 
-@Suite("Heartbeats, live", .onServer)
+@Suite("Heartbeats, live", .onServer, .live)
 struct LiveHeartbeatTests {
     /// The next report in which this member's condition has changed.
     static func next(

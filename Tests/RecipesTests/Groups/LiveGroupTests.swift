@@ -1,10 +1,11 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
 
-@Suite("Groups, live", .onServer)
+@Suite("Groups, live", .onServer, .live)
 struct LiveGroupTests {
     /// Follows until the members have these names and returns the last change.
     @discardableResult
@@ -171,7 +172,7 @@ struct LiveGroupTests {
     }
 }
 
-@Suite("Groups, interrupted", .onServer)
+@Suite("Groups, interrupted", .onServer, .live)
 struct InterruptedGroupTests {
     @Test("Cancelled at any point of joining, nothing is left")
     func cancelled() async throws {

@@ -1,10 +1,11 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
 
-@Suite("Command channels, live", .onServer)
+@Suite("Command channels, live", .onServer, .live)
 struct LiveCommandTests {
     /// A client that notes what it is given.
     static func start(

@@ -1,5 +1,6 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
@@ -61,7 +62,7 @@ final class ShareJudge: Sendable {
     }
 }
 
-@Suite("Partitioner, live", .onServer)
+@Suite("Partitioner, live", .onServer, .live)
 struct LivePartitionerTests {
     static let shares = (0..<8).map { "s\($0)" }
 

@@ -1,5 +1,6 @@
 import ConclaveClient
 import ConclaveCore
+import TestLanes
 import Testing
 
 @testable import Recipes
@@ -91,7 +92,7 @@ struct ProgressLedgerTests {
     }
 }
 
-@Suite("Progress boards, live", .onServer)
+@Suite("Progress boards, live", .onServer, .live)
 struct LiveProgressTests {
     static func follow(
         _ summaries: inout ProgressBoard.Summaries.AsyncIterator, until isRight: (ProgressSummary) -> Bool

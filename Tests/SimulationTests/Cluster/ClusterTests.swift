@@ -1,6 +1,7 @@
 import ClusterSimulation
 import ConclaveSimulator
 import Foundation
+import TestLanes
 import Testing
 
 /// The real servers and clients under faults, a few seeds of each kind; `simulate` runs as many as one likes.

@@ -1,5 +1,6 @@
 import ClusterSimulation
 import ConclaveSimulator
+import TestLanes
 import Testing
 
 /// Runs in which something was found once. Each finding has a test of its own beside the code that was wrong; these lives are

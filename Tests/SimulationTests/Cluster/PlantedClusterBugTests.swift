@@ -1,5 +1,6 @@
 import ClusterSimulation
 import ConclaveSimulator
+import TestLanes
 import Testing
 
 /// Mistakes planted in the real servers and clients are found: here those that show within a seed or two; the table in

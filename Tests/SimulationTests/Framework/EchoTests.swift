@@ -1,5 +1,6 @@
 import ConclaveCore
 import ConclaveSimulator
+import TestLanes
 import Testing
 
 /// Sends back whatever comes. Server 0 counts as leader, so that healing can be seen.

@@ -1,5 +1,6 @@
 import ConclaveSimulator
 import RecipeSimulation
+import TestLanes
 import Testing
 
 /// Mistakes planted around the recipes' machines are found: here those that show within a few seeds; the table in

@@ -1,6 +1,7 @@
 import ClusterSimulation
 import ConclaveSimulator
 import RecipeSimulation
+import TestLanes
 import Testing
 
 /// What recipes cost when nothing goes wrong: counted in requests and notifications, not in time.

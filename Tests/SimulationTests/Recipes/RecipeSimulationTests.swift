@@ -1,6 +1,7 @@
 import ClusterSimulation
 import ConclaveSimulator
 import RecipeSimulation
+import TestLanes
 import Testing
 
 /// The recipes' machines on real sessions and servers under faults, a few seeds of each kind; `simulate --recipes all`

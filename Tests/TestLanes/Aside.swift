@@ -1,13 +1,19 @@
 import Foundation
-import Testing
+package import Testing
 
-/// Runs tests that compute for seconds on threads of their own.
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Runs tests that compute for seconds on threads of their own, with what others leave of the processors.
 ///
 /// Swift's own pool has a thread per processor: tests of real servers run there too, and would wait until they fail.
-struct Aside: SuiteTrait, TestTrait, TestScoping {
-    let isRecursive = true
+package struct Aside: SuiteTrait, TestTrait, TestScoping {
+    package let isRecursive = true
 
-    func provideScope(
+    package func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         try await withTaskExecutorPreference(ComputingThreads.shared) { try await function() }
@@ -15,8 +21,8 @@ struct Aside: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == Aside {
-    /// On threads of their own.
-    static var aside: Aside { Aside() }
+    /// On threads of their own, which give way to all others.
+    package static var aside: Aside { Aside() }
 }
 
 /// Two threads that take what comes, in order.
@@ -30,6 +36,7 @@ private final class ComputingThreads: TaskExecutor, @unchecked Sendable {
     private init() {
         for _ in 0..<2 {
             let thread = Thread { [self] in
+                Self.giveWay()
                 while true {
                     condition.lock()
                     while waiting.isEmpty { condition.wait() }
@@ -38,6 +45,7 @@ private final class ComputingThreads: TaskExecutor, @unchecked Sendable {
                     job.runSynchronously(on: asUnownedTaskExecutor())
                 }
             }
+            thread.qualityOfService = .utility
             thread.stackSize = 8 << 20
             thread.start()
         }
@@ -49,5 +57,13 @@ private final class ComputingThreads: TaskExecutor, @unchecked Sendable {
         waiting.append(job)
         condition.signal()
         condition.unlock()
+    }
+
+    /// setpriority(2) of the calling thread, which on Linux has one of its own. On Darwin the quality of service does it.
+    private static func giveWay() {
+        #if os(Linux)
+        // A refusal costs nothing but time.
+        _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
+        #endif
     }
 }

@@ -17,6 +17,7 @@ extension WorkloadClient {
                 machine.close(now: world.now)
                 return
             }
+            workOnLasting(&world)
             guard asked.count < depthLimit else { return }
             let (request, watches) = draw(&world)
             submit(request, watches: watches, &world)
@@ -140,6 +141,7 @@ extension WorkloadClient {
     // MARK: Answers
 
     mutating func completed(_ id: RequestID, _ outcome: RequestOutcome, _ world: inout World) {
+        guard !armed(id, outcome, &world) else { return }
         guard let request = asked.removeValue(forKey: id), let (cxid, operation) = request.sent else { return }
         let response: TreeResponse
         switch outcome {
@@ -170,7 +172,7 @@ extension WorkloadClient {
     }
 
     @discardableResult
-    private mutating func removeAnswer(_ cxid: Int32) -> Zxid? {
+    mutating func removeAnswer(_ cxid: Int32) -> Zxid? {
         guard let index = answers.firstIndex(where: { $0.cxid == cxid }) else { return nil }
         return answers.remove(at: index).zxid
     }
@@ -219,6 +221,7 @@ extension WorkloadClient {
     }
 
     mutating func fired(_ watcher: WatcherID, _ event: WatchEvent, _ world: inout World) {
+        guard !heard(watcher, event, &world) else { return }
         guard let watch = watching.removeValue(forKey: watcher) else {
             return world.fail("no event without a watch", "\(event)")
         }

@@ -37,6 +37,8 @@ package struct WorkloadClient: SimulatedClient {
     let options: SessionOptions
     package internal(set) var record = Record()
     package internal(set) var answeredWrites = 0
+    /// Lasting watches and what was heard of them.
+    package internal(set) var journal: [LastingWatch] = []
 
     var machine: SessionMachine
     var actions: [SessionAction] = []
@@ -57,6 +59,11 @@ package struct WorkloadClient: SimulatedClient {
     /// Not sent yet, in order.
     var unsent = RingBuffer<RequestID>()
     var watching: [WatcherID: (record: Int, key: TreeWatchKey, isExistence: Bool)] = [:]
+    /// Lasting watches that are being asked for, and those that are there.
+    var arming: [RequestID: Arming] = [:]
+    var lasting: [WatcherID: LivingWatch] = [:]
+    let usesLasting: Bool
+    var lastingCount = 0
     var session = SessionID.none
     var heldUntil = Instant.start
     /// The machine has come to its end.
@@ -73,6 +80,7 @@ package struct WorkloadClient: SimulatedClient {
 
     package init(_ setup: Setup, world: inout World) {
         planted = setup.planted
+        usesLasting = Self.usesLastingWatches(world)
         paceMilliseconds = world.random.magnitude(1...100)
         depthLimit = Int(world.random.magnitude(1...16))
         var options = SessionOptions()
@@ -104,6 +112,8 @@ package struct WorkloadClient: SimulatedClient {
         asked = [:]
         unsent = RingBuffer()
         watching = [:]
+        endSpells(&world)
+        (arming, lasting, lastingCount) = ([:], [:], 0)
         sessionEndsAt = world.now.advanced(byMilliseconds: 500 + world.random.magnitude(500...60_000))
         machine.start(now: world.now)
         act(&world)
@@ -150,13 +160,13 @@ package struct WorkloadClient: SimulatedClient {
 
     package mutating func received(_ bytes: Span<UInt8>, on link: Link, world: inout World) {
         guard link == self.link else { return }
-        note(bytes)
+        note(bytes, &world)
         machine.received(linkNumber, bytes, now: world.now)
         act(&world)
     }
 
     /// Keeps the zxids of answers, which the machine does not tell.
-    private mutating func note(_ bytes: Span<UInt8>) {
+    private mutating func note(_ bytes: Span<UInt8>, _ world: inout World) {
         replies.append(bytes)
         while let frame = try? replies.nextFrame() {
             guard isGreeted else {
@@ -164,8 +174,11 @@ package struct WorkloadClient: SimulatedClient {
                 continue
             }
             var reader = ByteReader(replies.buffer, in: frame)
-            if let header = try? ReplyHeader(from: &reader), header.xid > 0 {
+            guard let header = try? ReplyHeader(from: &reader) else { continue }
+            if header.xid > 0 {
                 answers.append((header.xid, header.zxid))
+            } else {
+                noteForLasting(header, &reader, &world)
             }
         }
     }
@@ -211,6 +224,7 @@ package struct WorkloadClient: SimulatedClient {
         case .complete(let id, let outcome): completed(id, outcome, &world)
         case .fire(let watcher, let event): fired(watcher, event, &world)
         case .endWatch(let watcher, _):
+            lasting[watcher] = nil
             if let watch = watching.removeValue(forKey: watcher) {
                 record.end(watch: watch.record, moment: world.moment())
             }
@@ -229,6 +243,7 @@ package struct WorkloadClient: SimulatedClient {
         case .connecting: isEstablished = false
         case .suspended:
             isEstablished = false
+            endSpells(&world)
             for watcher in watching.keys.sorted() {
                 if let watch = watching[watcher], watch.isExistence { record.excuse(watch: watch.record) }
             }
@@ -268,7 +283,9 @@ package struct WorkloadClient: SimulatedClient {
             guard let header = try? RequestHeader(from: &reader), header.xid > 0 else { continue }
             // The machine's own.
             if header.operation == .removeWatches || header.operation == .closeSession { continue }
-            guard let id = unsent.popFirst(), let request = asked[id]?.request else { continue }
+            guard let id = unsent.popFirst() else { continue }
+            arming[id]?.cxid = header.xid
+            guard let request = asked[id]?.request else { continue }
             let operation = record.ask(
                 request, isWrite: request.isWrite, session: session, cxid: header.xid, moment: world.moment())
             asked[id]?.sent = (header.xid, operation)

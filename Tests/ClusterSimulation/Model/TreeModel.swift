@@ -33,6 +33,9 @@ package struct TreeModel<Value: TreeValue>: ReferenceModel {
         "/": Node(value: .none, czxid: .zero, mzxid: .zero, pzxid: .zero, owner: .none, children: ["zookeeper"])
     ]
     private var changes: [TreeWatchKey] = []
+    /// For lasting watches, which are told every time; only if wanted.
+    package var keepsEvents = false
+    private var events: [WatchEvent] = []
 
     package init() {}
 
@@ -44,13 +47,13 @@ package struct TreeModel<Value: TreeValue>: ReferenceModel {
                 return .error(error.code.rawValue)
             }
         }
-        let (before, changesBefore) = (nodes, changes)
+        let (before, changesBefore, eventsBefore) = (nodes, changes, events)
         var responses: [Response] = []
         for (index, part) in parts.enumerated() {
             do throws(Refusal) {
                 responses.append(try change(part, session, zxid))
             } catch {
-                (nodes, changes) = (before, changesBefore)
+                (nodes, changes, events) = (before, changesBefore, eventsBefore)
                 let inconsistency = ZooKeeperError.Code.runtimeInconsistency.rawValue
                 return .multi(
                     parts.indices.map { part in
@@ -80,6 +83,7 @@ package struct TreeModel<Value: TreeValue>: ReferenceModel {
             nodes[path]?.version += 1
             nodes[path]?.mzxid = zxid
             changed(path)
+            tell(.dataChanged, path)
             return nodes[path].map { .stat($0.stat) } ?? .done
         case .check(let path, let version):
             guard let node = nodes[path] else { throw Refusal(.noNode) }
@@ -106,7 +110,8 @@ package struct TreeModel<Value: TreeValue>: ReferenceModel {
         nodes[parent]?.creates += 1
         nodes[parent]?.pzxid = zxid
         changed(path)
-        changes.append(TreeWatchKey(path: parent, isOnChildren: true))
+        tell(.created, path)
+        childrenChanged(parent)
         return .created(path)
     }
 
@@ -117,7 +122,17 @@ package struct TreeModel<Value: TreeValue>: ReferenceModel {
         nodes[parent]?.pzxid = zxid
         changed(path)
         changes.append(TreeWatchKey(path: path, isOnChildren: true))
-        changes.append(TreeWatchKey(path: parent, isOnChildren: true))
+        tell(.deleted, path)
+        childrenChanged(parent)
+    }
+
+    private mutating func childrenChanged(_ path: String) {
+        changes.append(TreeWatchKey(path: path, isOnChildren: true))
+        tell(.childrenChanged, path)
+    }
+
+    private mutating func tell(_ kind: WatchEvent.Kind, _ path: String) {
+        if keepsEvents { events.append(WatchEvent(kind, path: path)) }
     }
 
     private mutating func changed(_ path: String) { changes.append(TreeWatchKey(path: path, isOnChildren: false)) }
@@ -134,6 +149,12 @@ package struct TreeModel<Value: TreeValue>: ReferenceModel {
     package mutating func takeChanges() -> [TreeWatchKey] {
         defer { changes.removeAll(keepingCapacity: true) }
         return changes
+    }
+
+    /// What lasting watches must hear of the last write or end of a session.
+    package mutating func takeEvents() -> [WatchEvent] {
+        defer { events.removeAll(keepingCapacity: true) }
+        return events
     }
 
     // MARK: Reads

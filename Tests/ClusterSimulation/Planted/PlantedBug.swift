@@ -59,6 +59,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case forgetsLastZxid
     /// A client does not bring its watches to its next server (ZOOKEEPER-706, 4475).
     case forgetsWatches
+    /// Only those that fire once are brought along.
+    case forgetsLastingWatches
     /// Events go out behind the replies of the same turn (ZOOKEEPER-1863's relatives).
     case sendsEventsLate
     /// Some events never go out (ZOOKEEPER-1412).

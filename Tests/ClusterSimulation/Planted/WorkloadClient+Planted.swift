@@ -6,7 +6,7 @@ import ConclaveWire
 extension WorkloadClient {
     mutating func tamper() {
         switch planted {
-        case .forgetsLastZxid, .forgetsWatches, .repeatsLostWrites: break
+        case .forgetsLastZxid, .forgetsWatches, .forgetsLastingWatches, .repeatsLostWrites: break
         default: return
         }
         var writer = ByteWriter()
@@ -28,6 +28,13 @@ extension WorkloadClient {
             if !isFirstFrame, planted == .forgetsWatches, header?.xid == ReservedXid.setWatches {
                 writer.writeRequestFrame(
                     xid: ReservedXid.setWatches, .setWatches(SetWatches(relativeZxid: machine.lastZxidSeen)))
+                continue
+            }
+            if !isFirstFrame, planted == .forgetsLastingWatches, header?.xid == ReservedXid.setWatches,
+                var watches = try? SetWatches(.setWatches2, from: &reader)
+            {
+                (watches.persistent, watches.persistentRecursive) = ([], [])
+                writer.writeRequestFrame(xid: ReservedXid.setWatches, .setWatches(watches))
                 continue
             }
             writer.writeRaw(frame)

@@ -9,6 +9,7 @@ import Testing
     private static let quick: [PlantedBug] = [
         .acknowledgesBeforeSync, .forgetsAcceptedEpoch, .forgetsCurrentEpoch, .skipsFolderSync, .goesOnAfterDiskError,
         .startsEmpty, .countsItselfAsQuorum, .commitsAtOnce, .electsTheStale, .changesProposals,
+        .forgetsLastingWatches,
     ]
 
     @Test("a planted bug is found", arguments: quick.map(\.rawValue))

@@ -47,16 +47,21 @@ final class Relay: Sendable {
     /// Lets requests through, but cuts the connection in place of the next answer.
     func loseNextAnswer() { state.withLock { $0.losesNextAnswer = true } }
 
+    /// Refuses new connections and cuts all others. May be called repeatedly.
     func stop() {
-        state.withLock { $0.isStopped = true }
-        shutdown(listener, Self.bothWays)
-        close(listener)
+        state.withLock { state in
+            // Under the lock the thread that accepts has not closed it yet.
+            if !state.isStopped { shutdown(listener, Self.bothWays) }
+            state.isStopped = true
+        }
         drop()
     }
 
     // MARK: - Threads
 
     private func acceptAll() {
+        // Only here, and once: the number may be somebody else's a moment later.
+        defer { close(listener) }
         while true {
             let client = accept(listener, nil, nil)
             guard client >= 0 else {
@@ -75,8 +80,14 @@ final class Relay: Sendable {
                 close(upstream)
                 continue
             }
-            state.withLock {
-                _ = $0.sockets.insert(client); _ = $0.sockets.insert(upstream)
+            let isStopped = state.withLock { state in
+                if !state.isStopped { state.sockets.formUnion([client, upstream]) }
+                return state.isStopped
+            }
+            guard !isStopped else {
+                close(client)
+                close(upstream)
+                continue
             }
             let open = Shared(2)
             for (from, to, isAnswer) in [(client, upstream, false), (upstream, client, true)] {

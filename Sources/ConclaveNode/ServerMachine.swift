@@ -142,14 +142,15 @@ package struct ServerMachine: Sendable {
     }
 
     /// Ends a session as if its time-out had passed.
-    /// - Returns: `false` if there is no such session, or another server decides about it.
-    package mutating func expire(_ session: SessionID, now: Instant, wall: WallTime) -> Bool {
+    /// - Returns: `false` if there is no such session, `nil` if another server decides about it.
+    package mutating func expire(_ session: SessionID, now: Instant, wall: WallTime) -> Bool? {
         advance(now, wall)
         if local.contains(session) {
             endLocalSession(session)
             return true
         }
-        guard role.isPreparing, tree.sessions[session] != nil else { return false }
+        guard role.isPreparing else { return nil }
+        guard tree.sessions[session] != nil else { return false }
         if !preparer.isClosing(session) { proposeCloseSession(session) }
         return true
     }

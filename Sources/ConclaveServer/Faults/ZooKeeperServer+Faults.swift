@@ -46,8 +46,8 @@ extension ZooKeeperServer {
     }
 
     /// Ends a session as if it had expired: only the server that decides about sessions can.
-    /// - Returns: whether this one does, and knows the session.
-    package func expire(_ session: SessionID) async -> Bool {
+    /// - Returns: `false` if there is no such session, `nil` if another server decides about it.
+    package func expire(_ session: SessionID) async -> Bool? {
         await loop.perform { [shell] in shell.withValue { $0.expire(session) } }
     }
 

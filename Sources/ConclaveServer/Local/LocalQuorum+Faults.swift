@@ -136,10 +136,14 @@ extension LocalQuorum {
                 else { return nil }
                 return server
             }
-            if await server.expire(session) { return }
-            for case .running(let other) in board.now.members.map(\.phase) where await other.expire(session) { return }
-            // It may have ceased to lead meanwhile.
-            if server.role == .leader { throw ZooKeeperError(.sessionExpired) }
+            let answer = await server.expire(session)
+            if answer == true { return }
+            // One that only its own server knows.
+            for case .running(let other) in board.now.members.map(\.phase) where await other.expire(session) == true {
+                return
+            }
+            // Otherwise the server has ceased to lead meanwhile.
+            if answer == false { throw ZooKeeperError(.sessionExpired) }
         }
     }
 

@@ -164,8 +164,8 @@ final class ServerShell {
         for link in connections.values { link.connection.reset() }
     }
 
-    /// - Returns: whether this server decides about sessions, and knows this one.
-    func expire(_ session: SessionID) -> Bool {
+    /// - Returns: `false` if there is no such session, `nil` if another server decides about it.
+    func expire(_ session: SessionID) -> Bool? {
         machine.expire(session, now: loop.now, wall: SystemClock.wallTime())
     }
 

@@ -41,6 +41,8 @@ extension RecipeClient {
         case .queue: return queueing(id, place, patience, &world)
         case .doubleBarrier: return doubleBarrier(id, place)
         case .countBarrier: return countBarrier(id, place)
+        case .gate: return gate(place, &world)
+        case .latch: return latch(id, place, &world)
         }
     }
 

@@ -30,6 +30,8 @@ package enum RecipeBug: String, CaseIterable, Sendable {
     case countsItselfTwice
     /// Whoever leaves a double barrier does not wait for the others.
     case leavesAtOnce
+    /// A request that failed with the connection is taken for the answer that there is no node.
+    case takesLossForAbsence
     /// Who follows a group lists without a watch.
     case listsWithoutWatch
 
@@ -66,7 +68,8 @@ extension RecipeBug {
         case .writesBlindly: [.counter, .workerSlots]
         case .repeatsUnasked: [.counter, .multiLock, .queue]
         case .finishesBlindly: [.queue]
-        case .countsItselfTwice: [.doubleBarrier, .countBarrier]
+        case .countsItselfTwice: [.doubleBarrier, .countBarrier, .latch]
+        case .takesLossForAbsence: [.gate]
         case .leavesAtOnce: [.doubleBarrier]
         case .listsWithoutWatch: [.group]
         case .sleepsOn, .countsHoldFromAnswer, .ignoresWindow, .forgetsLapse, .tellsLossTwice, .writesUnguarded,

@@ -53,7 +53,7 @@ extension RecipeClient {
     ) -> any Job {
         let machine = ContenderMachine(
             attempt: id, session: session.session, isShared: kind.isShared, patience: patience)
-        return ContenderJob(machine, at: place.path, kind, planted: planted)
+        return ContenderJob(machine, at: place.path, kind, session: session.session, planted: planted)
     }
 
     private func semaphore(

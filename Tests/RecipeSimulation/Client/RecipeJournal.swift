@@ -115,6 +115,7 @@ package struct RecipeJournal: Sendable {
     var wakeUps: [WakeUp] = []
     var uses: [Use] = []
     var attempts = 0
+    var handOvers = 0
     /// Attempts that were cancelled or ran out of time.
     var withdrawn = 0
     /// At the end; `.none` if there is none.

@@ -13,6 +13,8 @@ package struct Scenario: Sendable {
     package var withdrawsPerMille: Int64
     package var triesPerMille: Int64
     package var usesPerMille: Int64
+    /// How often leaders hand over to a candidate instead of giving up.
+    package var handsOverPerMille: Int64
     /// Up to when clients end their sessions; `nil`: they never do.
     package var sessionMilliseconds: Int64?
 
@@ -39,5 +41,6 @@ package struct Scenario: Sendable {
         triesPerMille = random.chance(perMille: 500) ? 0 : random.between(50...500)
         usesPerMille = random.between(100...900)
         sessionMilliseconds = random.magnitude(1_000...60_000)
+        handsOverPerMille = random.chance(perMille: 500) ? 0 : random.between(50...700)
     }
 }

@@ -48,7 +48,8 @@ extension RecipeClient {
         case .queued(let report): settle(report)
         case .entered, .left, .passed: passed(outcome)
         case .waited, .countedDown: waited(outcome)
-        case .hold, .ended, .answered, .refused, .nodeGone, .done, .fetched, .tried, .worthLooking: break
+        case .hold, .ended, .answered, .refused, .nodeGone, .done, .fetched, .tried, .worthLooking, .handedOver:
+            break
         }
     }
 

@@ -44,6 +44,8 @@ enum Outcome: Sendable {
     case entered(Int)
     case left(Int)
     case passed(Int, round: Int32)
+    /// Whether another candidate has taken a leader's place.
+    case handedOver(Bool)
     /// Of somebody who has waited at a gate or a latch, and who has counted: the number in the journal.
     case waited(Int)
     case countedDown(Int, left: Int)

@@ -96,7 +96,7 @@ struct ContenderJob: Job {
             // A leader that handed over between the listing and the watch is heard by neither.
             let listed = ownVersion?.name == own ? ownVersion?.version : 0
             ownVersion = (own, stat.version)
-            guard stat.version == listed || planted == .missesOffers else { return feed(.predecessorGone) }
+            guard stat.version == listed else { return feed(.predecessorGone) }
             return wait(behind: behind)
         case (.takenOver(let name), .written(let results)):
             guard case .dataSet(let stat)? = results.last else { return feed(.failed(.protocolViolation)) }

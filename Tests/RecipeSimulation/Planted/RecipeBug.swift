@@ -15,8 +15,6 @@ package enum RecipeBug: String, CaseIterable, Sendable {
     case readsPastWriters
     /// A node whose creation went unanswered is looked for on a server that need not have it yet.
     case looksWithoutSync
-    /// An offer that comes between the listing and the watch is not heard of.
-    case missesOffers
     /// Who leads after others have led out of turn keeps its older term.
     case keepsOldTerm
     /// Whatever lock node is there after a lost answer counts as the own one (CURATOR-79, 498, 696).
@@ -65,7 +63,7 @@ extension RecipeBug {
     package var families: [RecipeFamily] {
         switch self {
         case .watchesFirst, .takesEventForGrant, .looksWithoutSync: [.lock, .election]
-        case .missesOffers, .keepsOldTerm: [.election]
+        case .keepsOldTerm: [.election]
         case .readsPastWriters: [.readWrite]
         case .takesLockOfOthers: [.firstCome, .group]
         case .removesByName: [.firstCome]

@@ -85,7 +85,7 @@ package struct HandOverMachine: StepMachine {
             ]
         case (.offering, .written): return watch()
         case (.watching, .exists(let stat)):
-            guard stat != nil else { return finish(.taken) }
+            guard stat != nil else { return conclude() }
             state = .waiting
             return [.wait(upTo: patience)]
         case (.withdrawing, .written): return finish(.notTaken)
@@ -113,9 +113,7 @@ package struct HandOverMachine: StepMachine {
             return path == own ? leave(StepFailure(.holdLost, at: own)) : finish(.notTaken)
         case .offering where code == .nodeExists: return watch()
         // No offer: it was taken, or never made. In the first case the own node has gone with it.
-        case .withdrawing where code == .noNode:
-            state = .concluding
-            return [.request(.exists(own))]
+        case .withdrawing where code == .noNode: return conclude()
         case .idle, .over: return []
         default: return leave(StepFailure(code, at: path))
         }
@@ -126,9 +124,15 @@ package struct HandOverMachine: StepMachine {
         return [.request(.data(candidate))]
     }
 
+    /// The offer goes with the takeover. The own node also goes when the leader gives up meanwhile, which leaves the offer.
     private mutating func watch() -> [StepAction<Output>] {
         state = .watching
-        return [.request(.exists(own, watch: true))]
+        return [.request(.exists(offer, watch: true))]
+    }
+
+    private mutating func conclude() -> [StepAction<Output>] {
+        state = .concluding
+        return [.request(.exists(own))]
     }
 
     private mutating func withdraw() -> [StepAction<Output>] {

@@ -64,7 +64,7 @@ public final class LeadershipTerm: Sendable {
     ///   has gone or has not answered in time.
     /// - Throws: `badArguments` for a candidate of another election or of another library's making; `holdLost` if the
     ///   term had ended; `cancelled`, after which it may still take over.
-    /// - Cost: 4 requests here, 2 for the candidate; until those who wait now have gone, 2 more for each new term.
+    /// - Cost: 5 requests here, 2 for the candidate; until those who wait now have gone, 2 more for each new term.
     public func handOver(
         to candidate: Contender, within timeout: Duration = .seconds(5)
     ) async throws(ZooKeeperError) -> Bool {

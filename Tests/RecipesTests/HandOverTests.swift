@@ -33,7 +33,7 @@ struct HandOverMachineTests {
                 .setData("/e/" + candidate, [4], version: 3),
             ]))
     ]
-    static let watching: [Action] = [.request(.exists("/e/" + leader, watch: true))]
+    static let watching: [Action] = [.request(.exists("/e/" + offer, watch: true))]
 
     static func offered() throws -> HandOverMachine {
         var machine = try machine()
@@ -45,11 +45,17 @@ struct HandOverMachineTests {
         return machine
     }
 
-    @Test("An offer is made, the candidate woken by its own node, and the own node seen to go")
+    @Test("An offer is made, the candidate woken by its own node, the offer seen to go, and the own node with it")
     func taken() throws {
         var machine = try Self.offered()
-        #expect(machine.handle(.changed("/e/" + Self.leader)) == Self.watching)
+        #expect(machine.handle(.changed("/e/" + Self.offer)) == Self.watching)
+        #expect(machine.handle(Self.none) == [.request(.exists("/e/" + Self.leader))])
         #expect(machine.handle(Self.none) == [.finish(.taken)])
+        // Somebody else has deleted the offer.
+        var meddledWith = try Self.offered()
+        _ = meddledWith.handle(.changed("/e/" + Self.offer))
+        _ = meddledWith.handle(Self.none)
+        #expect(meddledWith.handle(Self.there) == [.finish(.notTaken)])
     }
 
     @Test("An offer that nobody takes is withdrawn; one that was taken in the last moment counts")

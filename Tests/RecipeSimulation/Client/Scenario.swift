@@ -23,6 +23,11 @@ package struct Scenario: Sendable {
         places.contains { $0.queues.contains(RecipeHistory.parent(of: path)) }
     }
 
+    /// Whether a node stands in an election in which leaders hand over.
+    func handsOver(_ path: String) -> Bool {
+        handsOverPerMille > 0 && places.contains { $0.family == .election && $0.path == RecipeHistory.parent(of: path) }
+    }
+
     /// - Parameter families: those to choose from.
     package init(_ options: SimulationOptions, families: [RecipeFamily]) {
         var random = SeededRandom(seed: options.seed ^ 0x7265_6369_7065_7321)

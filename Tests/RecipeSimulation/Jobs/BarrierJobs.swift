@@ -98,7 +98,7 @@ extension RecipeClient {
     /// Where a job waits for others to come, if it does.
     private func gathering(_ number: Int) -> Scenario.Place? {
         guard let job = jobs.first(where: { $0.number == number })?.job else { return nil }
-        let path =
+        let path: String? =
             switch job {
             case let double as DoubleBarrierJob: double.isEntering ? double.nodes.path : nil
             case let counted as StepJob<CountBarrierMachine>: counted.subject

@@ -36,9 +36,10 @@ struct Meddler: Sendable {
         case (.countsItselfTwice, .children(let children)):
             let names = (children.names + made.map { $0 + "x" }).sorted()
             return .answered(.children(Children(names: names, stat: children.stat)), isWindowOpen: isWindowOpen)
-        case (.countsItselfTwice, .data(var node)):
-            node.stat.numChildren += 1
-            return .answered(.data(node), isWindowOpen: isWindowOpen)
+        case (.countsItselfTwice, .data(let node)):
+            var stat = node.stat
+            stat.numChildren += 1
+            return .answered(.data(NodeData(data: node.data, stat: stat)), isWindowOpen: isWindowOpen)
         default: return event
         }
     }

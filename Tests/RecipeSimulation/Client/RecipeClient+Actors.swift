@@ -25,10 +25,6 @@ extension RecipeClient {
             withdraw(job, byDeadline ? .deadlinePassed : .cancelled, &world)
         case .holding(let hold, let until, let nextUse):
             if now >= until {
-                guard !handsOver(hold, &world) else {
-                    actors[actor] = .holding(hold: hold, until: .distantFuture, nextUse: .distantFuture)
-                    break
-                }
                 release(hold, &world)
                 rest(actor, &world)
             } else if now >= nextUse {
@@ -87,7 +83,7 @@ extension RecipeClient {
         guard until != believedUntil, !liveHolds.isEmpty else { return }
         believedUntil = until
         let end = planted == .forgetsLapse ? .max : world.trueTime(of: until)
-        for hold in liveHolds where journal.holds[hold].holding.endsWithWindow && !handingOver.contains(hold) {
+        for hold in liveHolds where journal.holds[hold].holding.endsWithWindow {
             if let last = journal.holds[hold].beliefs.indices.last,
                 journal.holds[hold].beliefs[last].until >= world.time
             {
@@ -124,7 +120,7 @@ extension RecipeClient {
         }
     }
 
-    mutating func release(_ hold: Int, _ world: inout World) {
+    private mutating func release(_ hold: Int, _ world: inout World) {
         guard liveHolds.contains(hold) else { return }
         endHold(hold, .released, &world)
         liveHolds.removeAll { $0 == hold }
@@ -146,13 +142,9 @@ extension RecipeClient {
     mutating func endHold(_ hold: Int, _ ending: RecipeJournal.Ending, _ world: inout World) {
         world.note("hold \(journal.holds[hold].holding.node): \(ending)")
         journal.holds[hold].endings.append((ending, world.moment()))
-        stopBelieving(hold, world)
-    }
-
-    /// From now on nobody acts as holder.
-    mutating func stopBelieving(_ hold: Int, _ world: borrowing World) {
-        guard let last = journal.holds[hold].beliefs.indices.last else { return }
-        journal.holds[hold].beliefs[last].until = min(journal.holds[hold].beliefs[last].until, world.time)
+        if let last = journal.holds[hold].beliefs.indices.last {
+            journal.holds[hold].beliefs[last].until = min(journal.holds[hold].beliefs[last].until, world.time)
+        }
     }
 
     // MARK: Using

@@ -41,8 +41,6 @@ extension RecipeClient {
         case .queue: return queueing(id, place, patience, &world)
         case .doubleBarrier: return doubleBarrier(id, place)
         case .countBarrier: return countBarrier(id, place)
-        case .gate: return gate(place, &world)
-        case .latch: return latch(id, place, &world)
         }
     }
 
@@ -53,7 +51,7 @@ extension RecipeClient {
     ) -> any Job {
         let machine = ContenderMachine(
             attempt: id, session: session.session, isShared: kind.isShared, patience: patience)
-        return ContenderJob(machine, at: place.path, kind, session: session.session, planted: planted)
+        return ContenderJob(machine, at: place.path, kind, planted: planted)
     }
 
     private func semaphore(

@@ -14,16 +14,12 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
     case queue
     case doubleBarrier
     case countBarrier
-    case gate
-    case latch
 
     /// Those who wait stand in a queue of sequential nodes, in which each is waited for by the next one only.
     var queues: Bool {
         switch self {
         case .lock, .readWrite, .election, .multiLock: true
-        case .firstCome, .semaphore, .workerSlots, .counter, .group, .queue, .doubleBarrier, .countBarrier,
-            .gate, .latch:
-            false
+        case .firstCome, .semaphore, .workerSlots, .counter, .group, .queue, .doubleBarrier, .countBarrier: false
         }
     }
 
@@ -31,7 +27,7 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
     var isFenced: Bool {
         switch self {
         case .lock, .readWrite, .election, .multiLock, .firstCome, .semaphore, .workerSlots, .queue: true
-        case .counter, .group, .doubleBarrier, .countBarrier, .gate, .latch: false
+        case .counter, .group, .doubleBarrier, .countBarrier: false
         }
     }
 }
@@ -75,8 +71,7 @@ extension Scenario {
             case .workerSlots: [path + "/slots"]
             // Items stay until somebody takes them, marks as long as the session.
             case .queue: [QueueNodes(items: path).claims]
-            // A gate stays closed and a latch open.
-            case .counter, .gate, .latch: []
+            case .counter: []
             }
         }
 

@@ -13,8 +13,6 @@ struct RunningJob: Sendable {
         case lookOut(Int)
         /// Of somebody who holds.
         case effect
-        /// Of this hold, which ends with it.
-        case handOver(Int)
         case background
         /// Goes on as long as the session.
         case following

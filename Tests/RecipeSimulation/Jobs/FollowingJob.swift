@@ -47,9 +47,7 @@ extension RecipeClient {
         case .counted(let number, let output): journal.additions[number].output = output
         case .queued(let report): settle(report)
         case .entered, .left, .passed: passed(outcome)
-        case .waited, .countedDown: waited(outcome)
-        case .hold, .ended, .answered, .refused, .nodeGone, .done, .fetched, .tried, .worthLooking, .handedOver:
-            break
+        case .hold, .ended, .answered, .refused, .nodeGone, .done, .fetched, .tried, .worthLooking: break
         }
     }
 

@@ -72,8 +72,7 @@ final class ServerGroup {
             var configuration = [
                 "dataDir=\(data)", "clientPort=\(clientPort)", "clientPortAddress=127.0.0.1", "tickTime=1000",
                 "initLimit=20", "syncLimit=4", "maxClientCnxns=0", "maxCnxns=0",
-                "admin.enableServer=false",
-                "4lw.commands.whitelist=*",
+                "admin.enableServer=false", "4lw.commands.whitelist=*",
             ]
             if id > servers { configuration.append("peerType=observer") }
             let text = (configuration + lines).joined(separator: "\n") + "\n"

@@ -1,6 +1,6 @@
 package import Testing
 
-/// Runs tests of real servers, sockets and processes a few at a time, each with a limit that counts from its start.
+/// Runs tests of real servers, sockets and processes a few at a time, and says of those that go on for too long that they do.
 ///
 /// Swift Testing starts all tests at once. On a few processors hundreds of them then get one turn in many seconds, and
 /// whatever a server, a client or a test allows seconds for fails.
@@ -24,7 +24,7 @@ package struct FewAtOnce: SuiteTrait, TestTrait, TestScoping {
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 guard (try? await ContinuousClock().sleep(for: limit)) != nil else { return }
-                // Said at once: what does not heed cancellation would hide it.
+                // Said at once, and the test goes on: what it hangs in may not heed cancellation.
                 Issue.record("the test has not ended within \(limit)")
             }
             defer { group.cancelAll() }
@@ -39,7 +39,7 @@ package struct FewAtOnce: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == FewAtOnce {
-    /// With real servers, sockets or processes: a few at a time, each within three minutes.
+    /// With real servers, sockets or processes: a few at a time; one that takes three minutes from its start has failed.
     package static var live: FewAtOnce { FewAtOnce(limit: .seconds(180)) }
 }
 

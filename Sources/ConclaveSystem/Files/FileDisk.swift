@@ -103,6 +103,7 @@ package struct FileDisk: Disk, Sendable {
         let before = buffer.count
         try buffer.append(addingCapacity: count) { space throws(DiskError) in
             try space.withUnsafeMutableBufferPointer { space, done throws(DiskError) in
+                // There is room for at least one byte, so there is an address.
                 while done < count {
                     let result = pread(
                         file.descriptor.rawValue, space.baseAddress! + done, count - done, off_t(offset) + off_t(done))

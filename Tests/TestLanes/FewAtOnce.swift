@@ -1,6 +1,6 @@
 package import Testing
 
-/// Runs tests of real servers, sockets and processes a few at a time, and says of those that go on for too long that they do.
+/// Runs tests of real servers, sockets and processes a few at a time, and cancels those that go on for too long.
 ///
 /// Swift Testing starts all tests at once. On a few processors hundreds of them then get one turn in many seconds, and
 /// whatever a server, a client or a test allows seconds for fails.
@@ -8,32 +8,49 @@ package struct FewAtOnce: SuiteTrait, TestTrait, TestScoping {
     package let isRecursive = true
     let limit: Duration
 
+    package init(limit: Duration) { self.limit = limit }
+
     package func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         guard testCase != nil else { return try await function() }
         await Turnstile.shared.enter()
-        let failure = await Self.failure(of: function, within: limit)
+        let failure = await withoutActuallyEscaping(function) { await Self.failure(of: $0, within: limit) }
         await Turnstile.shared.leave()
         if let failure { throw failure }
     }
 
+    private enum End: Sendable {
+        case returned
+        case threw(any Error)
+        case tooLong
+    }
+
     private static func failure(
-        of function: @concurrent @Sendable () async throws -> Void, within limit: Duration
+        of function: @escaping @concurrent @Sendable () async throws -> Void, within limit: Duration
     ) async -> (any Error)? {
-        await withTaskGroup(of: Void.self) { group in
+        await withTaskGroup(of: End.self) { group in
             group.addTask {
-                guard (try? await ContinuousClock().sleep(for: limit)) != nil else { return }
-                // Said at once, and the test goes on: what it hangs in may not heed cancellation.
-                Issue.record("the test has not ended within \(limit)")
+                do {
+                    try await function()
+                    return .returned
+                } catch {
+                    return .threw(error)
+                }
+            }
+            group.addTask {
+                try? await ContinuousClock().sleep(for: limit)
+                return .tooLong
             }
             defer { group.cancelAll() }
-            do {
-                try await function()
-                return nil
-            } catch {
-                return error
+            var end = await group.next()
+            if case .tooLong = end {
+                Issue.record("the test has not ended within \(limit), and is cancelled")
+                group.cancelAll()
+                end = await group.next()
             }
+            if case .threw(let error) = end { return error }
+            return nil
         }
     }
 }

@@ -222,7 +222,7 @@ def reattach(ensemble, id_, left):
                                last_zxid=left.last_zxid)
             # As every client, whose next connection counts on: servers know a session's requests by these numbers.
             connection.xid = left.xid
-            return connection
+            return connection.is_at_apaches() if ensemble[id_].kind == "apache" else connection
         except Closed:
             connection.close()
     return wait_until(attached, f"server {id_} takes a session at {left.last_zxid:#x}", PATIENCE)
@@ -291,24 +291,6 @@ def many(session, root, count=FAR_BEHIND):
         expect_equal(session.reply().error, 0, "a create")
 
 
-def create_alone(ensemble, leader, session, path):
-    """One create, awaited. Apache's server now and then leaves a lone write lying until the session's next ping."""
-    sent = session.post(CREATE, create_(path, b""))
-    is_apache = ensemble[leader].kind == "apache"
-    session.socket.settimeout(3 if is_apache else session.timeout)
-    try:
-        reply = session.reply()
-    except TimeoutError:
-        expect(is_apache, f"no answer from leader {leader} to a create of {path}{ensemble.tails()}")
-        session.socket.settimeout(session.timeout)
-        session.post(PING, xid=-2)
-        reply = session.reply()
-        if reply.xid == sent:
-            expect_equal(session.reply().xid, -2, "the reply behind the create's")
-    session.socket.settimeout(session.timeout)
-    expect_equal((reply.xid, reply.error), (sent, 0), f"the answer to a create of {path}")
-
-
 def far_behind(ensemble, root):
     """A follower misses more than the leader keeps in memory and gets a snapshot; writes go on meanwhile."""
     leader = ensemble.leader()
@@ -322,7 +304,7 @@ def far_behind(ensemble, root):
     number = FAR_BEHIND
     while ensemble.role(follower) is None:
         number += 1
-        create_alone(ensemble, leader, session, f"{root}/{number}")
+        expect_equal(session.ask(CREATE, create_(f"{root}/{number}", b""))[0], 0, "a create")
         ensemble.expect_alive()
     expect_equal(ensemble.method(follower, mark), "DIFF" if reads_logs else "SNAP",
                  f"how server {follower} caught up{ensemble.tails()}")
@@ -379,6 +361,7 @@ def tail(kinds, goes_on):
                                 if name.startswith("log."))
                 return b"/tail-14" in data
             wait_until(logged, "the tail is in the leader's log", PATIENCE)
+            session.reminds_after = None
             session.socket.settimeout(0.2)
             expect(not session.input, "an answer without a quorum")
             try:

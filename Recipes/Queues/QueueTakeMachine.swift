@@ -11,7 +11,8 @@ import ConclaveCore
 ///
 /// Every item stands in it with the version that was read, so nobody gets what somebody else got first. An item that
 /// was handed out before may be claimed: the transaction then also creates and deletes its claim, which fails while
-/// there is one. After a lost answer the mark or the claim tells whether the transaction was performed.
+/// there is one. After a lost answer the mark or the claim tells whether the transaction was performed. A claim is got
+/// only while the hold window is open, like everything that is held.
 package struct QueueTakeMachine: StepMachine {
     package enum Purpose: Hashable, Sendable {
         case take(QueueMark, AttemptID)
@@ -67,10 +68,12 @@ package struct QueueTakeMachine: StepMachine {
         if let ending = event.ending { return fail(ending) }
         switch (state, event) {
         case (.idle, .start), (.makingParents, .answered(.done, _)): return write()
-        case (.writing, .answered(.written(let results), _)): return finish(.got(claimZxid(in: results)))
+        case (.writing, .answered(.written(let results), let isWindowOpen)):
+            return got(claimZxid(in: results), isWindowOpen: isWindowOpen)
         case (.writing, .failed(let code, let path)) where !code.isWorthReconnecting: return refused(code, at: path)
         case (.syncing, .answered(.done, _)): return confirm()
-        case (.confirming, .answered(.data(let node), _)): return judge(node)
+        case (.confirming, .answered(.data(let node), let isWindowOpen)):
+            return judge(node, isWindowOpen: isWindowOpen)
         case (.confirming, .failed(.noNode, _)):
             if case .take(var mark, let attempt) = purpose {
                 mark.exists = false
@@ -159,7 +162,7 @@ package struct QueueTakeMachine: StepMachine {
         }
     }
 
-    private mutating func judge(_ node: NodeData) -> [StepAction<Output>] {
+    private mutating func judge(_ node: NodeData, isWindowOpen: Bool) -> [StepAction<Output>] {
         switch purpose {
         case .take(var mark, let attempt):
             mark.exists = true
@@ -168,10 +171,16 @@ package struct QueueTakeMachine: StepMachine {
             return isDone ? finish(.got(.zero)) : write()
         case .claim(let data):
             let isOwn = node.bytes == data && node.stat.ephemeralOwner == session
-            return finish(
-                isOwn ? .got(node.stat.czxid) : .lost(candidates.first.map { nodes.item($0.name) } ?? nodes.items))
+            if isOwn { return got(node.stat.czxid, isWindowOpen: isWindowOpen) }
+            return finish(.lost(candidates.first.map { nodes.item($0.name) } ?? nodes.items))
         case .move: return write()
         }
+    }
+
+    /// A claim is nobody's who cannot know whether the session is still there: it is looked for again.
+    private mutating func got(_ zxid: Zxid, isWindowOpen: Bool) -> [StepAction<Output>] {
+        if case .claim = purpose, !isWindowOpen { return disconnected() }
+        return finish(.got(zxid))
     }
 
     private func claimZxid(in results: [OperationResult]) -> Zxid {

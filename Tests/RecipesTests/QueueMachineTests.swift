@@ -215,6 +215,28 @@ struct QueueMachineTests {
         #expect(machine.handle(.answered(.dataOfMany([node]), isWindowOpen: true)) == [.finish(fetched)])
     }
 
+    @Test("An item is claimed only while the hold window is open, else the claim is looked for again")
+    func claimsWithinTheWindow() throws {
+        let name = try #require(QueueItemName("qn-0000000000", ordering: .arrival))
+        let stat = try #require(ToyEnsemble().stat("/"))
+        let session = stat.ephemeralOwner
+        var machine = QueueTakeMachine(
+            nodes: Self.nodes, candidates: [QueueCandidate(name: name, data: [1], version: 0)], purpose: .claim([7]),
+            session: session)
+        _ = machine.handle(.start)
+        let results: [OperationResult] = [.created(path: Self.nodes.claim(name), stat: stat), .dataSet(stat)]
+        #expect(machine.handle(.answered(.written(results), isWindowOpen: false)) == [.awaitConnection])
+        let own = NodeData(data: [7], stat: stat)
+        for isOpen in [false, true] {
+            #expect(machine.handle(.connected) == [.request(.sync("/q"))])
+            let look = machine.handle(.answered(.done, isWindowOpen: true))
+            #expect(look == [.request(.data(Self.nodes.claim(name)))])
+            let judged = machine.handle(.answered(.data(own), isWindowOpen: isOpen))
+            let output = QueueTakeMachine.Output(outcome: .got(stat.czxid), mark: nil)
+            #expect(judged == (isOpen ? [.finish(output)] : [.awaitConnection]))
+        }
+    }
+
     @Test("Room is waited for as items are, and a delay ends when the next item is due")
     func goals() {
         var room = QueueWaitMachine(nodes: Self.nodes, ordering: .arrival, goal: .room(limit: 2))

@@ -25,6 +25,10 @@ extension RecipeClient {
             withdraw(job, byDeadline ? .deadlinePassed : .cancelled, &world)
         case .holding(let hold, let until, let nextUse):
             if now >= until {
+                guard !handsOver(hold, &world) else {
+                    actors[actor] = .holding(hold: hold, until: .distantFuture, nextUse: .distantFuture)
+                    break
+                }
                 release(hold, &world)
                 rest(actor, &world)
             } else if now >= nextUse {
@@ -83,7 +87,7 @@ extension RecipeClient {
         guard until != believedUntil, !liveHolds.isEmpty else { return }
         believedUntil = until
         let end = planted == .forgetsLapse ? .max : world.trueTime(of: until)
-        for hold in liveHolds where journal.holds[hold].holding.endsWithWindow {
+        for hold in liveHolds where journal.holds[hold].holding.endsWithWindow && !handingOver.contains(hold) {
             if let last = journal.holds[hold].beliefs.indices.last,
                 journal.holds[hold].beliefs[last].until >= world.time
             {
@@ -120,7 +124,7 @@ extension RecipeClient {
         }
     }
 
-    private mutating func release(_ hold: Int, _ world: inout World) {
+    mutating func release(_ hold: Int, _ world: inout World) {
         guard liveHolds.contains(hold) else { return }
         endHold(hold, .released, &world)
         liveHolds.removeAll { $0 == hold }
@@ -142,9 +146,13 @@ extension RecipeClient {
     mutating func endHold(_ hold: Int, _ ending: RecipeJournal.Ending, _ world: inout World) {
         world.note("hold \(journal.holds[hold].holding.node): \(ending)")
         journal.holds[hold].endings.append((ending, world.moment()))
-        if let last = journal.holds[hold].beliefs.indices.last {
-            journal.holds[hold].beliefs[last].until = min(journal.holds[hold].beliefs[last].until, world.time)
-        }
+        stopBelieving(hold, world)
+    }
+
+    /// From now on nobody acts as holder.
+    mutating func stopBelieving(_ hold: Int, _ world: borrowing World) {
+        guard let last = journal.holds[hold].beliefs.indices.last else { return }
+        journal.holds[hold].beliefs[last].until = min(journal.holds[hold].beliefs[last].until, world.time)
     }
 
     // MARK: Using

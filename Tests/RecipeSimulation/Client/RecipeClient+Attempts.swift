@@ -41,6 +41,8 @@ extension RecipeClient {
         case .queue: return queueing(id, place, patience, &world)
         case .doubleBarrier: return doubleBarrier(id, place)
         case .countBarrier: return countBarrier(id, place)
+        case .gate: return gate(place, &world)
+        case .latch: return latch(id, place, &world)
         }
     }
 
@@ -51,7 +53,7 @@ extension RecipeClient {
     ) -> any Job {
         let machine = ContenderMachine(
             attempt: id, session: session.session, isShared: kind.isShared, patience: patience)
-        return ContenderJob(machine, at: place.path, kind, planted: planted)
+        return ContenderJob(machine, at: place.path, kind, session: session.session, planted: planted)
     }
 
     private func semaphore(

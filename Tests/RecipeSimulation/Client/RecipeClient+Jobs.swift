@@ -70,6 +70,7 @@ extension RecipeClient {
         case .attempt(let actor): attemptEnded(actor, outcome, &world)
         case .lookOut(let hold): if case .nodeGone = outcome { lose(hold, .nodeRemoved, &world) }
         case .effect: effectEnded(outcome, &world)
+        case .handOver(let hold): handedOver(hold, outcome, &world)
         case .lastLook: looked(outcome)
         case .background, .following: break
         }

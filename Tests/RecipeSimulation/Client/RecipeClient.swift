@@ -50,6 +50,8 @@ package struct RecipeClient: SimulatedClient {
     var inbox = RingBuffer<(job: Int, event: StepEvent)>()
     /// Holds that have not ended: their places in the journal.
     var liveHolds: [Int] = []
+    /// Those of them that are being handed over: nobody acts as holder any more.
+    var handingOver: [Int] = []
     /// What the window was last time.
     var believedUntil = Instant.start
     /// Only with a bug.
@@ -83,6 +85,7 @@ package struct RecipeClient: SimulatedClient {
         jobs = []
         inbox = RingBuffer()
         liveHolds = []
+        handingOver = []
         believedUntil = .start
         isPrepared = false
         journal.lastLook = nil

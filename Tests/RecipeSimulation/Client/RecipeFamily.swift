@@ -14,12 +14,16 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
     case queue
     case doubleBarrier
     case countBarrier
+    case gate
+    case latch
 
     /// Those who wait stand in a queue of sequential nodes, in which each is waited for by the next one only.
     var queues: Bool {
         switch self {
         case .lock, .readWrite, .election, .multiLock: true
-        case .firstCome, .semaphore, .workerSlots, .counter, .group, .queue, .doubleBarrier, .countBarrier: false
+        case .firstCome, .semaphore, .workerSlots, .counter, .group, .queue, .doubleBarrier, .countBarrier,
+            .gate, .latch:
+            false
         }
     }
 
@@ -27,7 +31,7 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
     var isFenced: Bool {
         switch self {
         case .lock, .readWrite, .election, .multiLock, .firstCome, .semaphore, .workerSlots, .queue: true
-        case .counter, .group, .doubleBarrier, .countBarrier: false
+        case .counter, .group, .doubleBarrier, .countBarrier, .gate, .latch: false
         }
     }
 }
@@ -71,7 +75,8 @@ extension Scenario {
             case .workerSlots: [path + "/slots"]
             // Items stay until somebody takes them, marks as long as the session.
             case .queue: [QueueNodes(items: path).claims]
-            case .counter: []
+            // A gate stays closed and a latch open.
+            case .counter, .gate, .latch: []
             }
         }
 

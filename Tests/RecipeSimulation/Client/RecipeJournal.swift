@@ -84,8 +84,26 @@ package struct RecipeJournal: Sendable {
         var round: Int32?
     }
 
+    /// Somebody who waited at a gate or a latch: the newest states that were seen before, and after being let through.
+    struct Wait: Sendable {
+        let path: String
+        let from: Zxid
+        var until: Zxid?
+    }
+
+    /// A call that counts a latch down: what was left, and the newest states before it and behind it.
+    struct Count: Sendable {
+        let path: String
+        let name: String
+        let from: Zxid
+        var left: Int?
+        var until: Zxid?
+    }
+
     let process: Int
     let scenario: Scenario
+    var waits: [Wait] = []
+    var counts: [Count] = []
     var puts: [Put] = []
     var takes: [Take] = []
     var passages: [Passage] = []
@@ -97,6 +115,7 @@ package struct RecipeJournal: Sendable {
     var wakeUps: [WakeUp] = []
     var uses: [Use] = []
     var attempts = 0
+    var handOvers = 0
     /// Attempts that were cancelled or ran out of time.
     var withdrawn = 0
     /// At the end; `.none` if there is none.

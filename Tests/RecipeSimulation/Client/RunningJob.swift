@@ -13,6 +13,8 @@ struct RunningJob: Sendable {
         case lookOut(Int)
         /// Of somebody who holds.
         case effect
+        /// Of this hold, which ends with it.
+        case handOver(Int)
         case background
         /// Goes on as long as the session.
         case following

@@ -13,12 +13,19 @@ package struct Scenario: Sendable {
     package var withdrawsPerMille: Int64
     package var triesPerMille: Int64
     package var usesPerMille: Int64
+    /// How often leaders hand over to a candidate instead of giving up.
+    package var handsOverPerMille: Int64
     /// Up to when clients end their sessions; `nil`: they never do.
     package var sessionMilliseconds: Int64?
 
     /// Whether a node stands in a queue, in which each is waited for by the next one only.
     func isQueue(_ path: String) -> Bool {
         places.contains { $0.queues.contains(RecipeHistory.parent(of: path)) }
+    }
+
+    /// Whether a node stands in an election in which leaders hand over.
+    func handsOver(_ path: String) -> Bool {
+        handsOverPerMille > 0 && places.contains { $0.family == .election && $0.path == RecipeHistory.parent(of: path) }
     }
 
     /// - Parameter families: those to choose from.
@@ -39,5 +46,6 @@ package struct Scenario: Sendable {
         triesPerMille = random.chance(perMille: 500) ? 0 : random.between(50...500)
         usesPerMille = random.between(100...900)
         sessionMilliseconds = random.magnitude(1_000...60_000)
+        handsOverPerMille = random.chance(perMille: 500) ? 0 : random.between(50...700)
     }
 }

@@ -98,11 +98,13 @@ extension RecipeClient {
     /// Where a job waits for others to come, if it does.
     private func gathering(_ number: Int) -> Scenario.Place? {
         guard let job = jobs.first(where: { $0.number == number })?.job else { return nil }
-        let path =
-            if let double = job as? DoubleBarrierJob {
-                double.isEntering ? double.nodes.path : nil
-            } else {
-                (job as? StepJob<CountBarrierMachine>)?.subject
+        let path: String? =
+            switch job {
+            case let double as DoubleBarrierJob: double.isEntering ? double.nodes.path : nil
+            case let counted as StepJob<CountBarrierMachine>: counted.subject
+            case let gate as StepJob<GateMachine>: gate.subject
+            case let latch as StepJob<LatchMachine>: latch.subject
+            default: nil
             }
         return scenario.places.first { $0.path == path }
     }
@@ -115,11 +117,18 @@ extension RecipeClient {
             if case .attempting(let number, _, _) = actor { gathering(number) } else { nil }
         }
         if let place = waiting.first {
-            let count = companions.count { gathering($0)?.path == place.path }
-            for _ in count..<max(count, place.meeting - 1) {
-                let id = AttemptID(high: world.random.next(), low: world.random.next())
-                let job = place.family == .doubleBarrier ? doubleBarrier(id, place) : countBarrier(id, place)
-                companions.append(start(job, .background, &world))
+            switch place.family {
+            case .doubleBarrier, .countBarrier:
+                let count = companions.count { gathering($0)?.path == place.path }
+                for _ in count..<max(count, place.meeting - 1) {
+                    let id = AttemptID(high: world.random.next(), low: world.random.next())
+                    let job = place.family == .doubleBarrier ? doubleBarrier(id, place) : countBarrier(id, place)
+                    companions.append(start(job, .background, &world))
+                }
+            default:
+                // Those at a barrier stay until everybody is through.
+                guard companions.allSatisfy({ gathering($0) != nil }) else { break }
+                for job in relief(at: place, &world) { companions.append(start(job, .background, &world)) }
             }
         } else {
             for number in companions where gathering(number) != nil { withdraw(number, .cancelled, &world) }

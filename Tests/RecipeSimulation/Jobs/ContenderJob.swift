@@ -26,17 +26,27 @@ struct ContenderJob: Job {
     private let planted: RecipeBug?
     private var expected = Expected.nothing
     private var watchedOwnNode: String?
+    /// Which writes to the own node a listing has followed.
+    private var ownVersion: (name: String, version: Int32)?
+    /// Whether there is a note of terms that began out of turn; then the term is made sure of.
+    private var isDated = false
+    private var renewing: StepJob<TermMachine>?
+    private let session: SessionID
     /// Only for planted bugs.
     private var lastNames: [String] = []
 
-    init(_ machine: ContenderMachine, at path: String, _ kind: ContenderKind, planted: RecipeBug?) {
+    init(
+        _ machine: ContenderMachine, at path: String, _ kind: ContenderKind, session: SessionID, planted: RecipeBug?
+    ) {
         self.machine = machine
+        self.session = session
         self.path = path
         self.kind = kind
         self.planted = planted
     }
 
     mutating func handle(_ event: StepEvent) -> [JobAction] {
+        if let actions = renewing?.handle(event) { return actions }
         switch event {
         case .start: return feed(.start)
         case .answered(let answer, let isWindowOpen): return answered(answer, isWindowOpen || planted == .ignoresWindow)
@@ -66,6 +76,7 @@ struct ContenderJob: Job {
             return feed(.examined(czxid: stat.czxid, owner: stat.ephemeralOwner))
         case (.listed, .children(let children)):
             lastNames = children.names
+            isDated = children.names.contains(HandOver.dateName)
             let names =
                 planted == .readsPastWriters && kind == .read
                 ? children.names.filter { !$0.contains("__WRIT__") } : children.names
@@ -78,10 +89,14 @@ struct ContenderJob: Job {
             watchedOwnNode = own
             return [.request(.exists(node(own), watch: true))]
         case (.ownNode(let behind), .exists(let stat)):
-            guard stat != nil else {
+            guard let stat, let own = watchedOwnNode else {
                 watchedOwnNode = nil
                 return feed(.ownNodeGone)
             }
+            // A leader that handed over between the listing and the watch is heard by neither.
+            let listed = ownVersion?.name == own ? ownVersion?.version : 0
+            ownVersion = (own, stat.version)
+            guard stat.version == listed else { return feed(.predecessorGone) }
             return wait(behind: behind)
         case (.takenOver(let name), .written(let results)):
             guard case .dataSet(let stat)? = results.last else { return feed(.failed(.protocolViolation)) }
@@ -141,9 +156,23 @@ struct ContenderJob: Job {
         case .sweep(let attempt):
             guard planted != .leavesCancelled else { return .background(CleaningJob([], planted: planted)) }
             return .background(SweepingJob(below: path, mark: attempt.text))
-        case .grant(let own): return .finish(.hold(holding(own)))
+        case .grant(let own): return granted(own)
         case .end(let ending): return .finish(.ended(ending))
         }
+    }
+
+    /// As `Contenders.renewTerm`: in an election in which a leader has handed over out of turn.
+    private mutating func granted(_ own: ContenderMachine.Node) -> JobAction {
+        guard kind == .latch, isDated, planted != .keepsOldTerm else { return .finish(.hold(holding(own))) }
+        let successor = HandOver.successor(of: own.name, attempt: machine.attempt.next)
+        let term = TermMachine(path: path, own: own, successor: successor, session: session)
+        var job = StepJob(term, session: session, planted: planted) { [path, kind] node in
+            .hold(Self.holding(node, at: path, kind))
+        }
+        // A term begins with one request.
+        let first = job.handle(.start)[0]
+        renewing = job
+        return first
     }
 
     /// As `Contenders.takeOver`.
@@ -161,9 +190,12 @@ struct ContenderJob: Job {
             ]))
     }
 
-    private func holding(_ own: ContenderMachine.Node) -> Holding {
+    private func holding(_ own: ContenderMachine.Node) -> Holding { Self.holding(own, at: path, kind) }
+
+    private static func holding(_ own: ContenderMachine.Node, at path: String, _ kind: ContenderKind) -> Holding {
         Holding(
-            path: path, node: node(own.name.text), token: own.czxid, isShared: kind.isShared, removal: .byName)
+            path: path, node: path + "/" + own.name.text, token: own.czxid, isShared: kind.isShared,
+            removal: .byName)
     }
 
     /// The own node, while it is watched.

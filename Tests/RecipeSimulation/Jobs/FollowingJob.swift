@@ -47,7 +47,9 @@ extension RecipeClient {
         case .counted(let number, let output): journal.additions[number].output = output
         case .queued(let report): settle(report)
         case .entered, .left, .passed: passed(outcome)
-        case .hold, .ended, .answered, .refused, .nodeGone, .done, .fetched, .tried, .worthLooking: break
+        case .waited, .countedDown: waited(outcome)
+        case .hold, .ended, .answered, .refused, .nodeGone, .done, .fetched, .tried, .worthLooking, .handedOver:
+            break
         }
     }
 

@@ -44,6 +44,11 @@ enum Outcome: Sendable {
     case entered(Int)
     case left(Int)
     case passed(Int, round: Int32)
+    /// Whether another candidate has taken a leader's place.
+    case handedOver(Bool)
+    /// Of somebody who has waited at a gate or a latch, and who has counted: the number in the journal.
+    case waited(Int)
+    case countedDown(Int, left: Int)
     case refused(ZooKeeperError.Code, at: String?)
     /// The node that was looked after has gone, or is another one's.
     case nodeGone

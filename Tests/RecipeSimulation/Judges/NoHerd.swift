@@ -1,6 +1,6 @@
 /// A release wakes one waiter, whatever their number.
 ///
-/// Readers behind one writer are woken together. That every waiter is woken at all shows in the healing phase, in which
+/// Readers behind one writer are woken together, and an offer to a candidate wakes who waits behind that one, too. That every waiter is woken at all shows in the healing phase, in which
 /// everybody must get a turn. Source: DESIGN section 8, S8; ZooKeeper's recipe for locks, "herd effect".
 struct NoHerd: RecipeJudge {
     static let name = "S8: a release wakes one waiter"
@@ -13,7 +13,7 @@ struct NoHerd: RecipeJudge {
                         .map { (process: other.process, attempt: $0.attempt) }
                 }
                 if others.contains(where: { $0.process != journal.process || $0.attempt != wakeUp.attempt }),
-                    run.scenario.isQueue(wakeUp.path)
+                    run.scenario.isQueue(wakeUp.path), !run.scenario.handsOver(wakeUp.path)
                 {
                     return "\(wakeUp.path) woke \(others.count) waiters"
                 }

@@ -16,6 +16,8 @@ struct NoLitter: RecipeJudge {
                 if place.family == .doubleBarrier, RecipeHistory.name(of: life.path) == DoubleBarrierNodes.readyName {
                     continue
                 }
+                // The note of terms out of turn is needed until a younger term begins.
+                if place.family == .election, RecipeHistory.name(of: life.path) == HandOver.dateName { continue }
                 if life.owner == .none { return "\(life.path) stays for ever" }
                 if run.livingSessions.contains(life.owner) {
                     return "\(life.path) stays for as long as session \(life.owner) lives"

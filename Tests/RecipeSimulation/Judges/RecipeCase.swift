@@ -38,6 +38,8 @@ struct RecipeCase {
             "items put": journals.reduce(0) { $0 + $1.journal.puts.count(where: \.isPut) },
             "items taken": journals.reduce(0) { $0 + $1.journal.takes.reduce(0) { $0 + ($1.payloads?.count ?? 0) } },
             "passages": journals.reduce(0) { $0 + $1.journal.passages.count { $0.enteredAt != nil } },
+            "gates and latches": journals.reduce(0) { $0 + $1.journal.waits.count { $0.until != nil } },
+            "hand-overs": journals.reduce(0) { $0 + $1.journal.handOvers },
             "attempts": journals.reduce(0) { $0 + $1.journal.attempts },
             "withdrawals": journals.reduce(0) { $0 + $1.journal.withdrawn },
             "overtaken writes": BareWrites.overtaken(self),

@@ -15,6 +15,9 @@ struct Meddler: Sendable {
     }
 
     mutating func changed(_ event: StepEvent) -> StepEvent {
+        if planted == .takesLossForAbsence, case .failed(let code, _) = event, code.isWorthReconnecting {
+            return .answered(.exists(nil), isWindowOpen: true)
+        }
         guard let planted, case .answered(let answer, let isWindowOpen) = event else { return event }
         switch (planted, answer) {
         case (.ignoresWindow, _): return .answered(answer, isWindowOpen: true)
@@ -33,6 +36,10 @@ struct Meddler: Sendable {
         case (.countsItselfTwice, .children(let children)):
             let names = (children.names + made.map { $0 + "x" }).sorted()
             return .answered(.children(Children(names: names, stat: children.stat)), isWindowOpen: isWindowOpen)
+        case (.countsItselfTwice, .data(let node)):
+            var stat = node.stat
+            stat.numChildren += 1
+            return .answered(.data(NodeData(data: node.data, stat: stat)), isWindowOpen: isWindowOpen)
         default: return event
         }
     }

@@ -15,6 +15,8 @@ package enum RecipeBug: String, CaseIterable, Sendable {
     case readsPastWriters
     /// A node whose creation went unanswered is looked for on a server that need not have it yet.
     case looksWithoutSync
+    /// Who leads after others have led out of turn keeps its older term.
+    case keepsOldTerm
     /// Whatever lock node is there after a lost answer counts as the own one (CURATOR-79, 498, 696).
     case takesLockOfOthers
 
@@ -30,6 +32,8 @@ package enum RecipeBug: String, CaseIterable, Sendable {
     case countsItselfTwice
     /// Whoever leaves a double barrier does not wait for the others.
     case leavesAtOnce
+    /// A request that failed with the connection is taken for the answer that there is no node.
+    case takesLossForAbsence
     /// Who follows a group lists without a watch.
     case listsWithoutWatch
 
@@ -59,6 +63,7 @@ extension RecipeBug {
     package var families: [RecipeFamily] {
         switch self {
         case .watchesFirst, .takesEventForGrant, .looksWithoutSync: [.lock, .election]
+        case .keepsOldTerm: [.election]
         case .readsPastWriters: [.readWrite]
         case .takesLockOfOthers: [.firstCome, .group]
         case .removesByName: [.firstCome]
@@ -66,7 +71,8 @@ extension RecipeBug {
         case .writesBlindly: [.counter, .workerSlots]
         case .repeatsUnasked: [.counter, .multiLock, .queue]
         case .finishesBlindly: [.queue]
-        case .countsItselfTwice: [.doubleBarrier, .countBarrier]
+        case .countsItselfTwice: [.doubleBarrier, .countBarrier, .latch]
+        case .takesLossForAbsence: [.gate]
         case .leavesAtOnce: [.doubleBarrier]
         case .listsWithoutWatch: [.group]
         case .sleepsOn, .countsHoldFromAnswer, .ignoresWindow, .forgetsLapse, .tellsLossTwice, .writesUnguarded,

@@ -23,6 +23,7 @@ import Testing
         scenario.withdrawsPerMille = 0
         scenario.triesPerMille = 0
         scenario.usesPerMille = 0
+        scenario.handsOverPerMille = 0
         scenario.sessionMilliseconds = nil
         var run = Run(
             options, plan: .none, servers: .init(answersAtOnce: true),

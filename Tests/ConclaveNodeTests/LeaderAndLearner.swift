@@ -53,7 +53,7 @@ struct LeaderAndLearner {
             leader.sync()
             let transactions = leader.log.dropFirst(sent)
             sent = leader.log.count
-            for transaction in transactions { learner.machine.enqueue(transaction) }
+            for transaction in transactions { learner.machine.enqueue(Proposal(transaction)) }
             if let last = transactions.last {
                 learner.machine.committed(through: last.header.zxid, now: learner.now, wall: learner.wall)
             }

@@ -58,12 +58,15 @@ private struct SampleLeader {
 
     /// So many proposals in one turn, each made durable here and acknowledged by both followers.
     mutating func commit(_ count: Int) throws {
-        var last = Zxid.zero
+        var proposals: [Proposal] = []
+        var next = machine.nextZxid
         for _ in 0..<count {
-            guard let zxid = machine.nextZxid else { throw MicroError("the leader takes no proposals") }
-            machine.propose(Proposal(.sampleSet(zxid)), now: now)
-            last = zxid
+            guard let zxid = next else { throw MicroError("the leader takes no proposals") }
+            proposals.append(Proposal(.sampleSet(zxid)))
+            next = zxid.successor
         }
+        machine.propose(proposals, now: now)
+        let last = proposals.last?.zxid ?? .zero
         machine.synced(through: last, now: now)
         for link in links {
             for number in 0..<UInt32(count) {

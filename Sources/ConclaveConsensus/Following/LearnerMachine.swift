@@ -154,6 +154,7 @@ package struct LearnerMachine: Sendable {
             if phase != .ended { actions.append(.send(output.bytes)) }
             output = ByteWriter()
         }
+        guard !taken.isEmpty else { return swap(&taken, &actions) }
         taken.append(contentsOf: actions)
         actions.removeAll(keepingCapacity: true)
     }

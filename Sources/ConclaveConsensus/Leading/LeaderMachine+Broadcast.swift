@@ -5,24 +5,45 @@ import ConclaveWire
 extension LeaderMachine {
     // MARK: Proposals
 
-    /// Sends a proposal to all followers; its zxid is ``nextZxid``. Only after ``LeaderAction/activate(epoch:)``.
+    /// Sends proposals to all followers; the zxid of the first is ``nextZxid``. Only after
+    /// ``LeaderAction/activate(epoch:)``.
     ///
-    /// The caller logs it as well and reports that with ``synced(through:now:)``.
-    package mutating func propose(_ proposal: Proposal, now: Instant) {
-        guard phase == .leading else { return }
-        precondition(
-            proposal.zxid == nextZxid, "proposal \(proposal.zxid) behind \(lastProposed) is not the next one")
-        lastProposed = proposal.zxid
-        outstanding.append(proposal)
-        var packet: [UInt8]?
-        for slot in learners.indices where learners[slot].takesTraffic && !learners[slot].isObserver {
-            // Encoded once, shared by all.
-            let bytes = packet ?? QuorumPacket(.proposal, zxid: proposal.zxid, data: proposal.body).bytes
-            packet = bytes
-            learners[slot].sentProposal(proposal.zxid, now: now)
-            send(bytes, to: slot)
+    /// The caller logs them as well and reports that with ``synced(through:now:)``.
+    package mutating func propose(_ proposals: [Proposal], now: Instant) {
+        guard phase == .leading, !proposals.isEmpty else { return }
+        // Encoded once, shared by all followers.
+        let bytes = proposals.reduce(0) { $0 + $1.body.count + Self.packetBytes }
+        var packets = ByteWriter(capacity: min(bytes, Self.joinedBytes * 2))
+        var first: Zxid?
+        for proposal in proposals {
+            precondition(
+                proposal.zxid == nextZxid, "proposal \(proposal.zxid) behind \(lastProposed) is not the next one")
+            lastProposed = proposal.zxid
+            outstanding.append(proposal)
+            first = first ?? proposal.zxid
+            QuorumPacket.encode(.proposal, zxid: proposal.zxid, data: proposal.body, into: &packets)
+            if packets.count >= Self.joinedBytes {
+                sendProposals(&packets, from: &first, now: now)
+            }
         }
+        sendProposals(&packets, from: &first, now: now)
         sweep()
+    }
+
+    /// How many bytes of proposals are joined for one order to send, about.
+    private static let joinedBytes = 256 << 10
+    /// What a packet adds to the body of a proposal.
+    private static let packetBytes = 20
+
+    private mutating func sendProposals(_ packets: inout ByteWriter, from first: inout Zxid?, now: Instant) {
+        guard let begin = first else { return }
+        for slot in learners.indices where learners[slot].takesTraffic && !learners[slot].isObserver {
+            learners[slot].sentProposal(begin, now: now)
+            if begin != lastProposed { learners[slot].sentProposal(lastProposed, now: now) }
+            send(packets.bytes, to: slot)
+        }
+        packets = ByteWriter()
+        first = nil
     }
 
     /// The own log is durable up to here: the own acknowledgement.

@@ -37,11 +37,19 @@ package struct RingBuffer<Element>: Sequence {
     @inlinable
     package mutating func popFirst() -> Element? {
         guard count > 0 else { return nil }
-        let element = slots[head]
-        slots[head] = nil
+        // Moved out, not copied: elements may be large and refer to many things.
+        var element: Element?
+        swap(&element, &slots[head])
         head = (head + 1) & (slots.count - 1)
         count -= 1
         return element
+    }
+
+    /// Takes out the first element if it is the one that is meant.
+    @inlinable
+    package mutating func popFirst(where isMeant: (borrowing Element) -> Bool) -> Element? {
+        guard count > 0, let isFirst = slots[head].map({ isMeant($0) }), isFirst else { return nil }
+        return popFirst()
     }
 
     @inlinable

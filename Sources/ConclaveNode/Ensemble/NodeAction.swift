@@ -20,7 +20,7 @@ package enum NodeAction: Sendable {
     /// follows.
     case dialLeader([EnsembleMember.Address])
     case sendQuorum(LinkID, [UInt8])
-    /// As ``sendQuorum(_:_:)``, within a millisecond: what follows until then goes out with it.
+    /// As ``sendQuorum(_:_:)``, within some milliseconds: what follows until then goes out with it.
     case sendQuorumLater(LinkID, [UInt8])
     case closeQuorum(LinkID, String)
     /// A learner needs the whole tree: make a snapshot, or take a fresh one, then

@@ -85,17 +85,28 @@ extension NodeMachine {
         let hasAnswered = answerAboutSessions(now: now, wall: wall)
         // Who is retiring commits nothing more: what clients still want is lost with their connections.
         let proposed = leader?.phase == .leading ? server.takeProposals() : []
+        var proposals: [Proposal] = []
+        proposals.reserveCapacity(proposed.count)
+        var next = leader?.nextZxid
         for transaction in proposed {
-            guard let next = leader?.nextZxid, next == transaction.header.zxid else {
+            guard let zxid = next, zxid == transaction.header.zxid else {
+                leader?.propose(proposals, now: now)
                 leave("the numbers of epoch \(currentEpoch) are used up", now: now, wall: wall)
                 return true
             }
-            if case .reconfigure(_, let text, _) = transaction.change { announce(text, at: next, now: now) }
+            if case .reconfigure(_, let text, _) = transaction.change {
+                // What comes before it is for the old configuration alone.
+                leader?.propose(proposals, now: now)
+                proposals = []
+                announce(text, at: zxid, now: now)
+            }
             let proposal = Proposal(transaction)
             log(proposal)
             proposalSizes.record(proposal.body.count)
-            leader?.propose(proposal, now: now)
+            proposals.append(proposal)
+            next = zxid.successor
         }
+        leader?.propose(proposals, now: now)
         return !actions.isEmpty || hasAnswered || !proposed.isEmpty
     }
 

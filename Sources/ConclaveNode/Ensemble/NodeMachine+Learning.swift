@@ -62,14 +62,14 @@ extension NodeMachine {
         case .loadSnapshot(let batch): server.loadTree { batch.load(into: &$0) }
         case .endSnapshot(let zxid): endSnapshot(zxid)
         case .apply(let proposal):
-            server.enqueue(proposal.transaction)
+            server.enqueue(proposal)
             server.committed(through: proposal.zxid, now: now, wall: wall)
             position(at: proposal.zxid)
             history.append(proposal)
         case .writeSnapshot: order(.replaceHistory)
         case .digestsHold(let zxid): server.loadTree { $0.ignoreDigests(through: zxid) }
         case .append(let proposal):
-            server.enqueue(proposal.transaction)
+            server.enqueue(proposal)
             log(proposal)
         case .commit(let zxid):
             committedThrough = max(committedThrough, zxid)

@@ -28,7 +28,7 @@ extension ServerMachine {
             sync.connection, xid: sync.xid, operation: .sync, received: sync.received)
         let path = sync.path ?? .root
         guard let last = inFlight.last?.zxid else { return finishBarrier(requester, path) }
-        inFlight.append(InFlight(zxid: last, work: .barrier(path: path), requester: requester))
+        inFlight.append(InFlight(zxid: last, work: .barrier(path: path, requester)))
     }
 
     /// The leader has said whether a session that a client brought here lives.

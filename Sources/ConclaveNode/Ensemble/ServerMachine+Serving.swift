@@ -1,6 +1,7 @@
 import ConclaveConsensus
 import ConclaveCore
 import ConclaveTree
+import ConclaveWire
 
 /// Beginning and ending to serve, as elections come and go.
 extension ServerMachine {
@@ -60,9 +61,8 @@ extension ServerMachine {
     }
 
     /// Takes a transaction that a leader has proposed; it is applied when ``committed(through:now:wall:)`` comes to it.
-    package mutating func enqueue(_ transaction: Transaction) {
-        inFlight.append(
-            InFlight(zxid: transaction.header.zxid, work: .apply(transaction, .nothing), requester: .replicated))
+    package mutating func enqueue(_ proposal: Proposal) {
+        inFlight.append(InFlight(zxid: proposal.zxid, work: .replicate(proposal)))
     }
 
     /// Applies what a quorum has, in order.

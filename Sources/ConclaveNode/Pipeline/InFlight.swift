@@ -1,19 +1,21 @@
 import ConclaveCore
+import ConclaveWire
 
-/// A request that waits for a receipt.
+/// What waits for a receipt.
 struct InFlight: Sendable {
     /// What happens once the zxid is durable.
     enum Work: Sendable {
-        case apply(Transaction, Preparer.Answer)
+        /// A transaction that this server has made.
+        case apply(Transaction, Preparer.Answer, Requester)
+        /// A transaction of the leader. Whoever asked for it asked another server, or this one as a learner.
+        case replicate(Proposal)
         /// A sync: nothing to apply, answered when everything before it has been applied.
-        case barrier(path: NodePath)
+        case barrier(path: NodePath, Requester)
     }
 
     /// Who waits for the answer.
     enum Requester: Sendable {
         case server
-        /// Whoever asked for it asked another server, or this one as a learner.
-        case replicated
         /// A request of an established session.
         case request(ConnectionID, xid: Int32, operation: OperationCode, received: Instant)
         /// A connect request whose session is being created.
@@ -22,5 +24,4 @@ struct InFlight: Sendable {
 
     let zxid: Zxid
     let work: Work
-    let requester: Requester
 }

@@ -51,7 +51,8 @@ struct PendingChanges: Sendable {
     mutating func applied(through zxid: Zxid) {
         while let first = order.first, first.zxid <= zxid {
             _ = order.popFirst()
-            if let node = nodes[first.path], node.zxid == first.zxid { nodes[first.path] = nil }
+            guard let index = nodes.index(forKey: first.path), nodes.values[index].zxid == first.zxid else { continue }
+            nodes.remove(at: index)
         }
     }
 

@@ -6,14 +6,15 @@ import ConclaveWire
 extension ServerMachine {
     /// Applies and answers everything up to a zxid, in order.
     mutating func commit(through zxid: Zxid) {
-        while let first = inFlight.first, first.zxid <= zxid {
-            _ = inFlight.popFirst()
+        while let first = inFlight.popFirst(where: { $0.zxid <= zxid }) {
             switch first.work {
-            case .apply(let transaction, let answer):
+            case .apply(let transaction, let answer, let requester):
                 apply(transaction)
-                finish(first.requester, transaction, answer)
-            case .barrier(let path):
-                finishBarrier(first.requester, path)
+                finish(requester, transaction, answer)
+            case .replicate(let proposal):
+                apply(proposal.transaction)
+                finishReplicated(proposal.transaction)
+            case .barrier(let path, let requester): finishBarrier(requester, path)
             }
         }
     }
@@ -45,7 +46,6 @@ extension ServerMachine {
         case .server:
             guard case .closeSession = transaction.change else { return }
             closeConnection(of: transaction.header.session)
-        case .replicated: finishReplicated(transaction)
         case .handshake(let id):
             guard let slot = slotIndex[id], case .creating(let session) = slots[slot].phase else { return }
             establish(slot, session)

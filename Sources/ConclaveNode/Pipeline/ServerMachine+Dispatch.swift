@@ -155,18 +155,15 @@ extension ServerMachine {
         }
         slots[slot].waiting.append(.inFlight)
         slots[slot].outstanding += 1
-        inFlight.append(
-            InFlight(
-                zxid: preparer.lastZxid, work: .barrier(path: path),
-                requester: .request(slots[slot].id, xid: header.xid, operation: .sync, received: now)))
+        let requester = InFlight.Requester.request(slots[slot].id, xid: header.xid, operation: .sync, received: now)
+        inFlight.append(InFlight(zxid: preparer.lastZxid, work: .barrier(path: path, requester)))
     }
 
     mutating func propose(
         _ transaction: Transaction, _ answer: Preparer.Answer = .nothing, for requester: InFlight.Requester
     ) {
         proposals.append(transaction)
-        inFlight.append(
-            InFlight(zxid: transaction.header.zxid, work: .apply(transaction, answer), requester: requester))
+        inFlight.append(InFlight(zxid: transaction.header.zxid, work: .apply(transaction, answer, requester)))
     }
 
     mutating func proposeCloseSession(_ session: SessionID) {

@@ -92,10 +92,13 @@ final class PeerNetwork {
 
     func send(_ bytes: [UInt8], on id: LinkID) { links[id]?.connection.send(bytes) }
 
-    /// Sends with what follows, or alone after a millisecond.
+    /// Sends with what follows, or alone after some milliseconds.
     func sendLater(_ bytes: [UInt8], on id: LinkID) {
-        links[id]?.connection.sendLater(bytes, by: loop.now.advanced(byMilliseconds: 1))
+        links[id]?.connection.sendLater(bytes, by: loop.now.advanced(byMilliseconds: Self.gatheringMilliseconds))
     }
+
+    /// Long enough that an observer syncs its log far less often than the voters, too short to be noticed by its readers.
+    private static let gatheringMilliseconds: Int64 = 5
 
     func pendingBytes(on id: LinkID) -> Int { links[id]?.connection.pendingBytes ?? 0 }
 

@@ -2,8 +2,9 @@ import ConclaveCore
 
 /// A transaction with the bytes it is logged and proposed as: header, record, and the digest where there is one.
 ///
-/// The bytes are made once and shared by the log, all followers, and whoever catches up later.
-package struct Proposal: Equatable, Sendable {
+/// The bytes are made once and shared by the log, all followers, and whoever catches up later. A class, because it goes from
+/// queue to queue on its way: each place counts one reference instead of copying every field of the transaction.
+package final class Proposal: Equatable, Sendable {
     package let zxid: Zxid
     /// As ``TransactionCodec`` writes it.
     package let body: [UInt8]
@@ -16,17 +17,21 @@ package struct Proposal: Equatable, Sendable {
         self.transaction = transaction
     }
 
-    package init(_ transaction: Transaction) {
+    package convenience init(_ transaction: Transaction) {
         var writer = ByteWriter()
         TransactionCodec.encode(transaction, into: &writer)
         self.init(transaction, body: writer.bytes)
     }
 
     /// Reads the data of a PROPOSAL or INFORM.
-    package init(body: [UInt8]?) throws(DecodingError) {
+    package convenience init(body: [UInt8]?) throws(DecodingError) {
         guard let body else { throw .null("proposal") }
         var reader = ByteReader(body)
         self.init(try TransactionCodec.decode(&reader), body: body)
+    }
+
+    package static func == (one: Proposal, other: Proposal) -> Bool {
+        one === other || (one.body == other.body && one.transaction == other.transaction)
     }
 }
 

@@ -106,7 +106,7 @@ struct LeaderHarness {
         for _ in 0..<count {
             guard let next = machine.nextZxid else { return }
             let proposal = proposal(next.epoch, next.counter, data: data)
-            machine.propose(proposal, now: now)
+            machine.propose([proposal], now: now)
         }
         drain()
     }

@@ -112,9 +112,11 @@ struct LeaderModel {
 
     private mutating func propose() {
         guard isActive, let next = harness.nextZxid, harness.outstandingCount < 20 else { return }
-        let proposal = proposal(next.epoch, next.counter, data: [UInt8](repeating: 1, count: roll(30)))
-        log.append(proposal)
-        harness.propose(proposal, now: now)
+        let proposals = (0..<UInt32(1 + roll(3))).map { offset in
+            proposal(next.epoch, next.counter + offset, data: [UInt8](repeating: 1, count: roll(30)))
+        }
+        log += proposals
+        harness.propose(proposals, now: now)
     }
 
     private mutating func connect(_ index: Int) {

@@ -93,8 +93,11 @@ struct ConnectedLearner: Sendable {
     /// Everything up to here is durable at the learner, by its own word; counted once it has acknowledged NEWLEADER.
     var acknowledgedThrough = Zxid.zero
     /// What it acknowledges up to here does not count: it may have been said before the server came back over another
-    /// connection, where it may be told to cut it off. Whoever acknowledges more is still there, and has all of it.
+    /// connection, where it may be told to cut it off. Whoever acknowledges more is still there, and has all of it; so is
+    /// whoever answers a ping that was sent later.
     var countsBehind = Zxid.zero
+    /// Another connection came under its number: how many pings it had not answered then.
+    var doubted: Int?
     /// The oldest proposal that it has not acknowledged, and the newest one sent since: see ``LeaderMachine``.
     var oldestUnacknowledged: (zxid: Zxid, sent: Instant)?
     var newestUnacknowledged: (zxid: Zxid, sent: Instant)?
@@ -132,7 +135,13 @@ struct ConnectedLearner: Sendable {
 
     mutating func sentPing(now: Instant) { if stage == .serving { pings.append(now) } }
 
-    mutating func answeredPing() { if let sent = pings.popFirst() { followedAt = sent } }
+    mutating func answeredPing() {
+        guard let sent = pings.popFirst() else { return }
+        followedAt = sent
+        guard let earlier = doubted else { return }
+        doubted = earlier == 0 ? nil : earlier - 1
+        if earlier == 0 { countsBehind = .zero }
+    }
 
     // MARK: How old the oldest unacknowledged proposal is
 

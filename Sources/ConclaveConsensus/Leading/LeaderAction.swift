@@ -51,6 +51,8 @@ package enum LinkEnd: Equatable, Sendable {
     case replaced
     /// The learner calls itself by this server's number.
     case isMyself
+    /// The learner calls itself by the number of one that is connected, in the manner of an old release that asks nothing back.
+    case numberInUse(ServerID)
     /// The learner has a newer configuration.
     case configurationIsNewer(Int64)
     /// The learner has a newer history, so this server must not lead it.
@@ -75,6 +77,7 @@ extension LinkEnd: CustomStringConvertible {
         case .unexpected(let kind): "a packet of kind \(kind.rawValue) was not expected here"
         case .tooManyLinks(let limit): "the limit of \(limit) connections is reached"
         case .replaced: "the server has another connection"
+        case .numberInUse(let server): "server \(server) is connected, and of a later release"
         case .isMyself: "the server calls itself by the number of this one"
         case .configurationIsNewer(let version):
             "the server's configuration, version \(String(UInt64(bitPattern: version), radix: 16)), is newer"

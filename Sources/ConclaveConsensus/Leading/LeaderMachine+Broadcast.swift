@@ -114,11 +114,24 @@ extension LeaderMachine {
     }
 
     /// A server has come back over another connection. What it said over earlier ones may still be on its way.
-    mutating func forgetAcknowledgement(of server: ServerID, before slot: Int) {
+    ///
+    /// Or a stranger has come under its number. Servers leave a connection before they make another, so one that still answers
+    /// pings over the earlier one is no other than before.
+    mutating func forgetAcknowledgement(of server: ServerID, before slot: Int, now: Instant) {
         acknowledgements.removeAll { $0.server == server }
         for earlier in learners.indices where earlier != slot && learners[earlier].serverID == server {
             learners[earlier].countsBehind = lastProposed
+            learners[earlier].doubted = learners[earlier].pings.count
         }
+        confirm(now: now)
+    }
+
+    mutating func answeredPing(_ slot: Int, now: Instant) {
+        let wasDoubted = learners[slot].doubted != nil
+        learners[slot].answeredPing()
+        guard wasDoubted, learners[slot].doubted == nil else { return }
+        countAcknowledgement(slot)
+        commitAcknowledged(now: now)
     }
 
     // MARK: Activation

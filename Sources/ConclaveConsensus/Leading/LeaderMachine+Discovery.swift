@@ -15,11 +15,16 @@ extension LeaderMachine {
         } else if info.configurationVersion > configuration.version {
             return drop(slot, .configurationIsNewer(info.configurationVersion))
         }
+        let knowsEpochs = info.protocolVersion >= LearnerInfo.protocolVersion
+        if !knowsEpochs, !isObserver, isConnectedWithEpochs(server) {
+            // One packet, sent blindly, must not cast doubt on what a follower has acknowledged.
+            return drop(slot, .numberInUse(server))
+        }
         let accepted = Int64(packet.zxid.rawValue >> 32)
         if phase == .gatheringEpochs, accepted >= Self.lastEpoch { return drop(slot, .epochIsUsedUp(accepted)) }
         learners[slot].serverID = server
         learners[slot].isObserver = isObserver
-        learners[slot].knowsEpochs = info.protocolVersion >= LearnerInfo.protocolVersion
+        learners[slot].knowsEpochs = knowsEpochs
         learners[slot].lastZxid = packet.zxid
         learners[slot].stage = .introduced
         // How long it takes until the epoch is ready is not the learner's fault.
@@ -36,6 +41,12 @@ extension LeaderMachine {
         }
         if let voter = voter(slot), !reported.contains(voter) { reported.append(voter) }
         chooseEpoch(now: now)
+    }
+
+    private func isConnectedWithEpochs(_ server: ServerID) -> Bool {
+        learners.contains {
+            $0.serverID == server && $0.knowsEpochs && $0.stage > .connected && $0.stage < .closed
+        }
     }
 
     /// Whether a voter has promised a later epoch to a leader that came to nothing. It will not follow in this one, so without

@@ -16,7 +16,7 @@ extension LeaderMachine {
         learners[slot].stage = .synchronising
         learners[slot].deadline = now.advanced(byMilliseconds: options.initMilliseconds)
         // It may cut off again what it acknowledged over an earlier connection.
-        if let voter = voter(slot) { forgetAcknowledgement(of: voter, before: slot) }
+        if let voter = voter(slot) { forgetAcknowledgement(of: voter, before: slot, now: now) }
         begin(plan, slot: slot, now: now)
     }
 

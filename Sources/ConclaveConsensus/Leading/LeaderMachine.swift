@@ -207,7 +207,7 @@ package struct LeaderMachine: Sendable {
             case .ack where learners[slot].stage >= .synchronising:
                 acknowledge(packet.zxid, slot: slot, now: now)
             case .ping where learners[slot].stage >= .synchronising:
-                learners[slot].answeredPing()
+                answeredPing(slot, now: now)
                 let touches = try SessionTouches.decode(packet.data)
                 if !touches.isEmpty { actions.append(.touched(learners[slot].link, touches)) }
             case .request where learners[slot].stage == .serving:

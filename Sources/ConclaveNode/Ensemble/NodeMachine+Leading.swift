@@ -42,6 +42,7 @@ extension NodeMachine {
     package mutating func quorumClosed(_ link: LinkID, now: Instant, wall: WallTime) {
         early.removeAll { $0.link == link }
         learnerLinks.removeAll { $0 == link }
+        historyQuestions.removeAll { $0.link == link }
         leader?.learnerClosed(link, now: now)
         refreshView()
         if link == learnerLink {
@@ -69,8 +70,18 @@ extension NodeMachine {
     }
 
     package mutating func historyRead(_ link: LinkID, proposals: [Proposal]?, now: Instant, wall: WallTime) {
+        isReadingHistory = false
         leader?.historyRead(link, proposals: proposals, now: now)
+        readNextHistory()
         turn(now: now, wall: wall)
+    }
+
+    /// One learner's at a time: there may be any number of them, strangers included, and the disk has others to serve.
+    private mutating func readNextHistory() {
+        guard !isReadingHistory, !historyQuestions.isEmpty else { return }
+        isReadingHistory = true
+        let next = historyQuestions.removeFirst()
+        actions.append(.needHistory(next.link, after: next.after, through: next.through, isFirst: next.isFirst))
     }
 
     /// The turn of a leader.
@@ -148,6 +159,7 @@ extension NodeMachine {
         case .sendLater(let link, let bytes): actions.append(.sendQuorumLater(link, bytes))
         case .close(let link, let end):
             learnerLinks.removeAll { $0 == link }
+            historyQuestions.removeAll { $0.link == link }
             actions.append(.closeQuorum(link, "\(end)"))
         case .saveAcceptedEpoch(let epoch): order(.saveAcceptedEpoch(epoch))
         case .saveCurrentEpoch(let epoch): order(.saveCurrentEpoch(epoch))
@@ -161,7 +173,8 @@ extension NodeMachine {
             applyCommitted(now: now, wall: wall)
         case .needSnapshot(let link): actions.append(.needSnapshot(link))
         case .needHistory(let link, let after, let through, let isFirst):
-            actions.append(.needHistory(link, after: after, through: through, isFirst: isFirst))
+            historyQuestions.append(.init(link: link, after: after, through: through, isFirst: isFirst))
+            readNextHistory()
         case .forwarded(let link, let request, let identities):
             server.forwarded(
                 request, identities: identities, from: .learner(link.rawValue), now: now, wall: wall)
@@ -204,6 +217,14 @@ extension NodeMachine {
         note(.info, "leads epoch \(epoch)")
         actions.append(.roleChanged(.leader))
     }
+}
+
+/// A part of the logs that a learner lacks.
+struct HistoryQuestion: Sendable {
+    let link: LinkID
+    let after: Zxid
+    let through: Zxid
+    let isFirst: Bool
 }
 
 /// What a leader has found out about a session.

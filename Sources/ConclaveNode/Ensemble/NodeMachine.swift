@@ -50,6 +50,9 @@ package struct NodeMachine: Sendable {
     var early: [(link: LinkID, bytes: [UInt8])] = []
     /// Connections that the leader has.
     var learnerLinks: [LinkID] = []
+    /// What is to be read from the logs for learners, the first one after the one that is being read.
+    var historyQuestions: [HistoryQuestion] = []
+    var isReadingHistory = false
     /// What the leader has to say about sessions, and must not before it is known to have led when it was asked.
     var sessionAnswers = RingBuffer<SessionAnswer>()
 
@@ -203,6 +206,7 @@ package struct NodeMachine: Sendable {
         if let learnerLink { actions.append(.closeQuorum(learnerLink, "the role has ended")) }
         for link in learnerLinks { actions.append(.closeQuorum(link, "the leader has stepped down")) }
         learnerLinks = []
+        historyQuestions = []
         sessionAnswers = RingBuffer()
         for (link, _) in early { actions.append(.closeQuorum(link, "this server does not lead")) }
         early = []

@@ -2,8 +2,11 @@
 
 import argparse
 import importlib
+import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 import traceback
 
@@ -13,6 +16,9 @@ from . import harness
 MODULES = ("zkcli", "kill", "peers", "partition", "kazoo_client", "words", "modes", "hostile", "files",
            "failover", "differential", "locks", "semaphores", "mixed", "swift_client", "naming", "groups",
            "gathering")
+
+#: Beginnings of the names of checks that measure times or memory, or open very many connections: nothing runs beside them.
+ALONE = ("kill", "peers", "partition", "hostile", "failover")
 
 
 def all_checks():
@@ -32,6 +38,9 @@ def main():
     parser.add_argument("--long", action="store_true", help="everything, more often and longer")
     parser.add_argument("--prove", action="store_true",
                         help="judge Apache's own server in place of Conclave's: proves the checks themselves")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N",
+                        help="checks at a time, but for those that measure (1)")
+    parser.add_argument("--only", metavar="NAME", help=argparse.SUPPRESS)
     parser.add_argument("--verbose", action="store_true", help="what each check has to tell, and tracebacks")
     options = parser.parse_args()
     harness.thorough = options.long
@@ -47,7 +56,7 @@ def main():
                 return 2
         checks = [check for check in checks
                   if any(check[0] == wanted or check[0].startswith(wanted + "-") for wanted in options.checks)]
-    elif not options.long:
+    elif not options.long and not options.only:
         checks = [check for check in checks if not check[3]]
     harness.proving = options.prove
 
@@ -55,34 +64,91 @@ def main():
         raise KeyboardInterrupt(f"signal {number}")
     signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGHUP, interrupted)
-
-    passed, failed, skipped, begin = 0, 0, 0, time.monotonic()
-    for name, text, function, _ in checks:
-        start, mark, details = time.monotonic(), harness.resources(), None
-        try:
-            details = function()
-            outcome = "pass"
-            passed += 1
-        except harness.Skipped as reason:
-            outcome, details = "skip", str(reason)
-            skipped += 1
-        except KeyboardInterrupt:
-            print(f"FAIL  {name:22} interrupted", flush=True)
-            return 130
-        except Exception as problem:  # A check may fail in any way; the others go on.
-            outcome, details = "FAIL", str(problem) if isinstance(problem, harness.Failure) else repr(problem)
-            failed += 1
-            if not isinstance(problem, harness.Failure):
-                details += "\n" + traceback.format_exc()
-        harness.release_since(mark)
-        print(f"{outcome}  {name:22} {time.monotonic() - start:6.1f} s  {text}", flush=True)
-        if details and (options.verbose or outcome != "pass"):
-            print("    " + str(details).rstrip().replace("\n", "\n    "), flush=True)
-    summary = f"{passed} passed, {failed} failed"
-    if skipped:
-        summary += f", {skipped} skipped"
+    if options.only:
+        checks = [check for check in checks if check[0] == options.only]
+    begin = time.monotonic()
+    counts = {"pass": 0, "FAIL": 0, "skip": 0}
+    try:
+        if options.jobs > 1:
+            for check in [check for check in checks if check[0].split("-")[0] in ALONE]:
+                counts[perform(check, options.verbose)] += 1
+            together([check for check in checks if check[0].split("-")[0] not in ALONE], options, counts)
+        else:
+            for check in checks:
+                counts[perform(check, options.verbose)] += 1
+    except KeyboardInterrupt:
+        return 130
+    summary = f"{counts['pass']} passed, {counts['FAIL']} failed"
+    if counts["skip"]:
+        summary += f", {counts['skip']} skipped"
     print(f"{summary} ({time.monotonic() - begin:.0f} s)")
-    return 1 if failed or not passed else 0
+    return 1 if counts["FAIL"] or not counts["pass"] else 0
+
+
+def perform(check, verbose):
+    """Runs one check and prints its line."""
+    name, text, function, _ = check
+    start, mark, details = time.monotonic(), harness.resources(), None
+    try:
+        details = function()
+        outcome = "pass"
+    except harness.Skipped as reason:
+        outcome, details = "skip", str(reason)
+    except KeyboardInterrupt:
+        print(f"FAIL  {name:22} interrupted", flush=True)
+        raise
+    except Exception as problem:  # A check may fail in any way; the others go on.
+        outcome, details = "FAIL", str(problem) if isinstance(problem, harness.Failure) else repr(problem)
+        if not isinstance(problem, harness.Failure):
+            details += "\n" + traceback.format_exc()
+    harness.release_since(mark)
+    print(f"{outcome}  {name:22} {time.monotonic() - start:6.1f} s  {text}", flush=True)
+    if details and (verbose or outcome != "pass"):
+        print("    " + str(details).rstrip().replace("\n", "\n    "), flush=True)
+    return outcome
+
+
+def together(checks, options, counts):
+    """Runs checks several at a time, each in a process and with ports of its own."""
+    waiting, lock, running, stopped = list(checks), threading.Lock(), {}, threading.Event()
+    first, last = (int(part) for part in os.environ.get("INTEROP_PORTS", harness.PORTS).split("-"))
+    share = (last - first + 1) // options.jobs
+
+    def work(place):
+        environment = dict(os.environ)
+        environment["INTEROP_PORTS"] = f"{first + place * share}-{first + (place + 1) * share - 1}"
+        flags = [flag for flag, isSet in (("--long", options.long), ("--prove", options.prove),
+                                          ("--verbose", options.verbose)) if isSet]
+        while not stopped.is_set():
+            with lock:
+                if not waiting:
+                    return
+                name = waiting.pop(0)[0]
+                process = subprocess.Popen([sys.executable, "-m", "interop", "--only", name, *flags], env=environment,
+                                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+                running[place] = process
+            output = process.communicate()[0].splitlines()
+            with lock:
+                del running[place]
+                # The last line is the summary, of one.
+                outcome = output[0][:4] if output and output[0][:4] in counts else "FAIL"
+                print("\n".join(output[:-1] if process.returncode in (0, 1) else output + [f"FAIL  {name}"]), flush=True)
+                counts[outcome] += 1
+
+    threads = [threading.Thread(target=work, args=(place,)) for place in range(options.jobs)]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        stopped.set()
+        with lock:
+            for process in running.values():
+                process.terminate()
+        for thread in threads:
+            thread.join()
+        raise
 
 
 if __name__ == "__main__":

@@ -143,7 +143,8 @@ def resources():
 # Ports. Below the range from which the kernel takes ports of outgoing connections, so that a server can be
 # started again on its old port.
 
-_first, _last = (int(part) for part in os.environ.get("INTEROP_PORTS", "21000-29999").split("-"))
+PORTS = "21000-29999"
+_first, _last = (int(part) for part in os.environ.get("INTEROP_PORTS", PORTS).split("-"))
 _handed_out = set()
 _port_random = random.Random()
 

@@ -119,11 +119,13 @@ extension LeaderMachine {
     /// pings over the earlier one is no other than before.
     mutating func forgetAcknowledgement(of server: ServerID, before slot: Int, now: Instant) {
         acknowledgements.removeAll { $0.server == server }
+        var isAny = false
         for earlier in learners.indices where earlier != slot && learners[earlier].serverID == server {
             learners[earlier].countsBehind = lastProposed
             learners[earlier].doubted = learners[earlier].pings.count
+            isAny = true
         }
-        confirm(now: now)
+        if isAny { confirm(now: now) }
     }
 
     mutating func answeredPing(_ slot: Int, now: Instant) {

@@ -223,11 +223,13 @@ extension ZooKeeperClient {
 
     /// Deletes a node if it is an ephemeral one of this session, and of this incarnation if one is given; after a sync.
     func disown(_ path: String, incarnation: Zxid?) async throws(ZooKeeperError) {
-        try await sync(path)
-        guard let stat = try await exists(path), stat.ephemeralOwner == sessionID,
-            incarnation == nil || incarnation == stat.czxid
-        else { return }
-        try await deleteIfPresent(path)
+        try await PathTurns.shared.run(at: path, of: self) { () async throws(ZooKeeperError) in
+            try await sync(path)
+            guard let stat = try await exists(path), stat.ephemeralOwner == sessionID,
+                incarnation == nil || incarnation == stat.czxid
+            else { return }
+            try await deleteIfPresent(path)
+        }
     }
 }
 

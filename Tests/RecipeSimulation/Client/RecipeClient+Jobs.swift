@@ -10,10 +10,24 @@ extension RecipeClient {
     /// - Returns: the job's number.
     @discardableResult
     mutating func start(_ job: any Job, _ purpose: RunningJob.Purpose, _ world: inout World) -> Int {
+        if let disowning = job as? DisowningJob, isDisowning(disowning.path) {
+            // As `PathTurns`: who looks whose a node is and deletes it is not overtaken by another of this client.
+            disownings.append(disowning)
+            return nextJob
+        }
         nextJob += 1
         jobs.append(RunningJob(number: nextJob, purpose: purpose, job: job))
         inbox.append((nextJob, .start))
         return nextJob
+    }
+
+    private func isDisowning(_ path: String) -> Bool { jobs.contains { ($0.job as? DisowningJob)?.path == path } }
+
+    private mutating func passTurn(after job: any Job, _ world: inout World) {
+        guard let path = (job as? DisowningJob)?.path,
+            let next = disownings.firstIndex(where: { $0.path == path })
+        else { return }
+        start(disownings.remove(at: next), .background, &world)
     }
 
     private func index(of number: Int) -> Int? { jobs.firstIndex { $0.number == number } }
@@ -64,6 +78,7 @@ extension RecipeClient {
 
     private mutating func finished(_ index: Int, _ outcome: Outcome, _ world: inout World) {
         let job = jobs.remove(at: index)
+        passTurn(after: job.job, &world)
         for watch in job.watches where !watch.hasFired { session.drop(watch.watcher, &world) }
         told(outcome)
         switch job.purpose {

@@ -45,6 +45,8 @@ package struct RecipeClient: SimulatedClient {
     package internal(set) var journal: RecipeJournal
     var actors: [Actor] = []
     var jobs: [RunningJob] = []
+    /// Those that wait for another one of the same path.
+    var disownings: [DisowningJob] = []
     var nextJob = 0
     /// What jobs are to be told, in order.
     var inbox = RingBuffer<(job: Int, event: StepEvent)>()
@@ -83,6 +85,7 @@ package struct RecipeClient: SimulatedClient {
     /// Begins a session; nothing of an earlier one goes on.
     private mutating func begin(_ world: inout World) {
         jobs = []
+        disownings = []
         inbox = RingBuffer()
         liveHolds = []
         handingOver = []

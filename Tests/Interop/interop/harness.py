@@ -4,6 +4,7 @@ Nothing here waits for a fixed time: every wait names a condition and a deadline
 """
 
 import atexit
+import glob
 import os
 import random
 import re
@@ -133,6 +134,20 @@ def release_since(mark):
             shutil.rmtree(folder, ignore_errors=True)
             with _lock:
                 _folders.remove(folder)
+
+
+def longest_sync(mark):
+    """Milliseconds that a server of ours has waited for its disk since `mark`, if it was worth a warning; else 0."""
+    with _lock:
+        folders = _folders[mark[1]:]
+    longest = 0
+    for folder in folders:
+        for path in glob.glob(os.path.join(folder, "*.out")):
+            with open(path, errors="replace") as log:
+                for line in log:
+                    found = re.search(r"a sync of the transaction log took (\d+) ms", line)
+                    longest = max(longest, int(found.group(1)) if found else 0)
+    return longest
 
 
 def resources():

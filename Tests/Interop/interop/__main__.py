@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 
-from . import harness
+from . import harness, jute
 
 #: Those that are done quickly come first.
 MODULES = ("zkcli", "kill", "peers", "partition", "kazoo_client", "words", "modes", "hostile", "files",
@@ -88,11 +88,12 @@ def main():
 def perform(check, verbose, tries=3):
     """Runs one check and prints its line.
 
-    On a machine whose disk stands still for a second, servers rightly lose touch with each other. A check that has failed while
-    that happened proves nothing and is made again, up to three times, and says so.
+    On a machine whose disk stands still for a second, servers rightly lose touch with each other. A check that found something
+    too slow, or lost its connection, while that happened is made again, twice at most, and says so. What is wrong at any speed
+    stays wrong: a lost write, trees that differ, a server that ended.
     """
     name, text, function, _ = check
-    start, mark, details = time.monotonic(), harness.resources(), None
+    start, mark, details, isUntimely = time.monotonic(), harness.resources(), None, False
     try:
         details = function()
         outcome = "pass"
@@ -102,10 +103,11 @@ def perform(check, verbose, tries=3):
         print(f"FAIL  {name:22} interrupted", flush=True)
         raise
     except Exception as problem:  # A check may fail in any way; the others go on.
+        isUntimely = isinstance(problem, (harness.Untimely, jute.Closed))
         outcome, details = "FAIL", str(problem) if isinstance(problem, harness.Failure) else repr(problem)
         if not isinstance(problem, harness.Failure):
             details += "\n" + traceback.format_exc()
-    stalled = harness.longest_sync(mark) if outcome == "FAIL" and tries > 1 else 0
+    stalled = harness.longest_sync(mark) if isUntimely and tries > 1 else 0
     harness.release_since(mark)
     if stalled:
         print(f"again {name:22} a sync took {stalled} ms meanwhile; what had failed: {details.splitlines()[0]}", flush=True)
@@ -138,10 +140,13 @@ def together(checks, options, counts):
             output = process.communicate()[0].splitlines()
             with lock:
                 del running[place]
-                # The last line is the summary, of one.
                 lines = [line for line in output if not line.startswith("again ")]
                 outcome = lines[0][:4] if lines and lines[0][:4] in counts else "FAIL"
-                print("\n".join(output[:-1] if process.returncode in (0, 1) else output + [f"FAIL  {name}"]), flush=True)
+                if process.returncode not in (0, 1):
+                    outcome = "FAIL"
+                    output += [f"FAIL  {name:22} ended with status {process.returncode}", ""]
+                # The last line is the summary, of one.
+                print("\n".join(output[:-1]), flush=True)
                 counts[outcome] += 1
 
     threads = [threading.Thread(target=work, args=(place,)) for place in range(options.jobs)]

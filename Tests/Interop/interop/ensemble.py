@@ -183,7 +183,7 @@ class Ensemble:
                     return None
                 raise
             connection.socket.settimeout(connection.timeout)
-            return connection.is_at_apaches() if self[id_].kind == "apache" else connection
+            return connection.pings_when_silent() if self[id_].kind == "apache" else connection
         connection = wait_until(opened, f"server {id_} takes a session{self.tails()}", PATIENCE)
         expect(connection.negotiated != 0, f"server {id_} refused a new session")
         if options.get("super_user"):

@@ -34,6 +34,10 @@ class Failure(Exception):
     """A check found something wrong; the text says what, with what was expected."""
 
 
+class Untimely(Failure):
+    """Something took too long, or a leader was lost that should have stayed: on a disk that stands still that is right."""
+
+
 class Skipped(Exception):
     """A check cannot run here; the text says why. Counted as a failure unless it was asked for."""
 
@@ -41,6 +45,11 @@ class Skipped(Exception):
 def expect(condition, text):
     if not condition:
         raise Failure(text)
+
+
+def expect_timely(condition, text):
+    if not condition:
+        raise Untimely(text)
 
 
 def expect_equal(found, wanted, text):

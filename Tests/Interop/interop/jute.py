@@ -308,7 +308,7 @@ class Connection:
         self.send(frame_(int_(xid) + int_(operation) + body))
         return xid
 
-    def is_at_apaches(self):
+    def pings_when_silent(self):
         """From now on a server that keeps silent is sent a ping, as clients do of themselves.
 
         The CommitProcessor of Apache's 3.8.0 leaves the reply to a write lying until the session's next request, about once

@@ -42,7 +42,7 @@ def everyday(ensemble, root):
     clients = [KazooClient(hosts=f"127.0.0.1:{port}", timeout=20) for port in ensemble.ports()]
     try:
         for id_, client in zip(ensemble.ids, clients):
-            client.is_at_apaches_leader = ensemble[id_].kind == "apache" and ensemble.leader() == id_
+            client.pings_when_silent_leader = ensemble[id_].kind == "apache" and ensemble.leader() == id_
             client.start(20)
         clients[0].create(root, b"root")
         for index, client in enumerate(clients):
@@ -59,7 +59,7 @@ def everyday(ensemble, root):
 
 def fresh(client):
     client.sync("/")
-    if client.is_at_apaches_leader:
+    if client.pings_when_silent_leader:
         # It answers a sync at once, perhaps before it has applied what others already have, but writes in their order.
         code(client.delete, "/no-such-node")
     return client
@@ -222,7 +222,7 @@ def reattach(ensemble, id_, left):
                                last_zxid=left.last_zxid)
             # As every client, whose next connection counts on: servers know a session's requests by these numbers.
             connection.xid = left.xid
-            return connection.is_at_apaches() if ensemble[id_].kind == "apache" else connection
+            return connection.pings_when_silent() if ensemble[id_].kind == "apache" else connection
         except Closed:
             connection.close()
     return wait_until(attached, f"server {id_} takes a session at {left.last_zxid:#x}", PATIENCE)

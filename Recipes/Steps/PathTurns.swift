@@ -16,7 +16,8 @@ final class PathTurns: Sendable {
     /// Those who wait, for each path that somebody works on.
     private let waiting = Mutex<[Key: [CheckedContinuation<Void, Never>]]>([:])
 
-    /// Runs the work when nobody else works on the path. Waiting does not heed cancellation; what is waited for is short.
+    /// Runs the work when nobody else works on the path. Waiting does not heed cancellation; it ends with the session at the
+    /// latest, because work that is an owner's requests does.
     func run(
         at path: String, of owner: AnyObject, _ work: () async throws(ZooKeeperError) -> Void
     ) async throws(ZooKeeperError) {

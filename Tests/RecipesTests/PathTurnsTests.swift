@@ -4,39 +4,47 @@ import Testing
 
 @testable import Recipes
 
-/// Two clean-ups of one client at one path: found in the simulator, `--replay 309 --profile network --recipes all`.
+/// Two clean-ups of one client at one path deleted another client's node: seed 309 of the simulator's profile `network`, with all recipes.
 @Suite("Turns at a path")
 struct PathTurnsTests {
-    private final class Record: Sendable {
-        let events = Mutex<[String]>([])
-        func note(_ event: String) { events.withLock { $0.append(event) } }
-    }
+    private final class Owner: Sendable {
+        private let state = Mutex((working: 0, most: 0))
+        var most: Int { state.withLock { $0.most } }
 
-    @Test("Who comes while somebody works at a path waits for its end; other paths and other clients do not")
-    func oneAtATime() async throws {
-        let turns = PathTurns()
-        let (client, other, record) = (Record(), Record(), Record())
-        let (begun, gate) = (Signal<Void>(), Signal<Void>())
-        async let first: Void = turns.run(at: "/a", of: client) { () async throws(ZooKeeperError) in
-            begun.fire(())
-            _ = try? await gate.wait()
-            record.note("first")
-        }
-        _ = try await begun.wait()
-        try await turns.run(at: "/b", of: client) { () async throws(ZooKeeperError) in record.note("other path") }
-        try await turns.run(at: "/a", of: other) { () async throws(ZooKeeperError) in record.note("other client") }
-        let second = Task {
-            try await turns.run(at: "/a", of: client) { () async throws(ZooKeeperError) in
-                record.note("second")
-                throw ZooKeeperError(.noNode)
+        func begin() {
+            state.withLock { state in
+                state.working += 1
+                state.most = max(state.most, state.working)
             }
         }
-        gate.fire(())
-        try await first
-        await #expect(throws: ZooKeeperError.self) { try await second.value }
-        // A failure passes the turn on too.
-        try await turns.run(at: "/a", of: client) { () async throws(ZooKeeperError) in record.note("third") }
-        let events = record.events.withLock { $0 }
-        #expect(events == ["other path", "other client", "first", "second", "third"])
+
+        func end() { state.withLock { $0.working -= 1 } }
+    }
+
+    @Test("At one path of one owner one works at a time, and a failure passes the turn on")
+    func oneAtATime() async {
+        let (turns, owner) = (PathTurns(), Owner())
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<100 {
+                group.addTask {
+                    try? await turns.run(at: "/a", of: owner) { () async throws(ZooKeeperError) in
+                        owner.begin()
+                        for _ in 0..<20 { await Task.yield() }
+                        owner.end()
+                        if number.isMultiple(of: 3) { throw ZooKeeperError(.noNode) }
+                    }
+                }
+            }
+        }
+        #expect(owner.most == 1)
+    }
+
+    @Test("Other paths and other owners do not wait")
+    func apart() async throws {
+        let (turns, owner) = (PathTurns(), Owner())
+        try await turns.run(at: "/a", of: owner) { () async throws(ZooKeeperError) in
+            try await turns.run(at: "/b", of: owner) { () async throws(ZooKeeperError) in }
+            try await turns.run(at: "/a", of: Owner()) { () async throws(ZooKeeperError) in }
+        }
     }
 }

@@ -96,8 +96,9 @@ struct ConnectedLearner: Sendable {
     /// connection, where it may be told to cut it off. Whoever acknowledges more is still there, and has all of it; so is
     /// whoever answers a ping that was sent later.
     var countsBehind = Zxid.zero
-    /// Another connection came under its number: how many pings it had not answered then.
-    var doubted: Int?
+    /// Another connection came under its number: how many of the pings before that it has not answered; `nil` if nobody
+    /// came, or it has answered a later one.
+    var pingsBeforeDoubt: Int?
     /// The oldest proposal that it has not acknowledged, and the newest one sent since: see ``LeaderMachine``.
     var oldestUnacknowledged: (zxid: Zxid, sent: Instant)?
     var newestUnacknowledged: (zxid: Zxid, sent: Instant)?
@@ -138,8 +139,8 @@ struct ConnectedLearner: Sendable {
     mutating func answeredPing() {
         guard let sent = pings.popFirst() else { return }
         followedAt = sent
-        guard let earlier = doubted else { return }
-        doubted = earlier == 0 ? nil : earlier - 1
+        guard let earlier = pingsBeforeDoubt else { return }
+        pingsBeforeDoubt = earlier == 0 ? nil : earlier - 1
         if earlier == 0 { countsBehind = .zero }
     }
 

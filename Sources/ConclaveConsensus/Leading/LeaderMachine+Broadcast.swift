@@ -119,19 +119,19 @@ extension LeaderMachine {
     /// pings over the earlier one is no other than before.
     mutating func forgetAcknowledgement(of server: ServerID, before slot: Int, now: Instant) {
         acknowledgements.removeAll { $0.server == server }
-        var isAny = false
+        var isDoubting = false
         for earlier in learners.indices where earlier != slot && learners[earlier].serverID == server {
             learners[earlier].countsBehind = lastProposed
-            learners[earlier].doubted = learners[earlier].pings.count
-            isAny = true
+            learners[earlier].pingsBeforeDoubt = learners[earlier].pings.count
+            isDoubting = true
         }
-        if isAny { confirm(now: now) }
+        if isDoubting { confirm(now: now) }
     }
 
     mutating func answeredPing(_ slot: Int, now: Instant) {
-        let wasDoubted = learners[slot].doubted != nil
+        let wasDoubted = learners[slot].pingsBeforeDoubt != nil
         learners[slot].answeredPing()
-        guard wasDoubted, learners[slot].doubted == nil else { return }
+        guard wasDoubted, learners[slot].pingsBeforeDoubt == nil else { return }
         countAcknowledgement(slot)
         commitAcknowledged(now: now)
     }

@@ -1,7 +1,7 @@
 /// A release wakes one waiter, whatever their number.
 ///
-/// Readers behind one writer are woken together, and an offer to a candidate wakes who waits behind that one, too. That every waiter is woken at all shows in the healing phase, in which
-/// everybody must get a turn. Source: DESIGN section 8, S8; ZooKeeper's recipe for locks, "herd effect".
+/// Readers behind one writer are woken together, and an offer to a candidate wakes who waits behind that one, too. That
+/// every waiter is woken at all shows in the healing phase, in which everybody must get a turn. Source: DESIGN section 8, S8; ZooKeeper's recipe for locks, "herd effect".
 struct NoHerd: RecipeJudge {
     static let name = "S8: a release wakes one waiter"
 

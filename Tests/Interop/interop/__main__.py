@@ -88,14 +88,16 @@ def main():
 def perform(check, verbose, tries=3):
     """Runs one check and prints its line.
 
-    On a machine whose disk stands still for a second, servers rightly lose touch with each other. A check that found something
-    too slow, or lost its connection, while that happened is made again, twice at most, and says so. What is wrong at any speed
-    stays wrong: a lost write, trees that differ, a server that ended.
+    On a machine that stands still for a second, or whose disk does, servers rightly lose touch with each other and sessions
+    end. A check that found something too slow, or lost its connection, while that happened is made again, twice at most, and
+    says so. What is wrong at any speed stays wrong: a lost write, trees that differ, a server that ended.
     """
     name, text, function, _ = check
     start, mark, details, isUntimely = time.monotonic(), harness.resources(), None, False
+    machine = harness.Wakefulness()
     try:
-        details = function()
+        with machine:
+            details = function()
         outcome = "pass"
     except harness.Skipped as reason:
         outcome, details = "skip", str(reason)
@@ -107,10 +109,15 @@ def perform(check, verbose, tries=3):
         outcome, details = "FAIL", str(problem) if isinstance(problem, harness.Failure) else repr(problem)
         if not isinstance(problem, harness.Failure):
             details += "\n" + traceback.format_exc()
-    stalled = harness.longest_sync(mark) if isUntimely and tries > 1 else 0
+    stalled = ""
+    if isUntimely and tries > 1:
+        if sync := harness.longest_sync(mark):
+            stalled = f"a sync took {sync} ms"
+        elif machine.longest >= 1000:
+            stalled = f"no processor for {machine.longest} ms"
     harness.release_since(mark)
     if stalled:
-        print(f"again {name:22} a sync took {stalled} ms meanwhile; what had failed: {details.splitlines()[0]}", flush=True)
+        print(f"again {name:22} {stalled} meanwhile; what had failed: {details.splitlines()[0]}", flush=True)
         return perform(check, verbose, tries - 1)
     print(f"{outcome}  {name:22} {time.monotonic() - start:6.1f} s  {text}", flush=True)
     if details and (verbose or outcome != "pass"):

@@ -3,7 +3,7 @@
 import json
 
 from .harness import *
-from .locks import SESSION, Speaker
+from .locks import SHORT_SESSION, Speaker
 
 _classes = None
 
@@ -23,13 +23,13 @@ def member_classes():
 
 def curator(server, path, name, payload):
     speaker = Speaker(["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off",
-                       "-cp", member_classes(), "Member", server.hosts, str(SESSION), path, name, payload])
+                       "-cp", member_classes(), "Member", server.hosts, str(SHORT_SESSION), path, name, payload])
     speaker.expect_line("started")
     return speaker
 
 
 def tool(server, *words):
-    return [conclave_tool(), "members", *words, "--server", server.hosts, "--session-timeout", f"{SESSION}ms"]
+    return [conclave_tool(), "members", *words, "--server", server.hosts, "--session-timeout", f"{SHORT_SESSION}ms"]
 
 
 def joined(server, path, name, *options):
@@ -85,7 +85,7 @@ def with_kazoo(server):
     from kazoo.client import KazooClient
     from kazoo.recipe.party import Party, ShallowParty
     path = "/groups/kazoo"
-    client = KazooClient(hosts=server.hosts, timeout=SESSION / 1000)
+    client = KazooClient(hosts=server.hosts, timeout=SHORT_SESSION / 1000)
     client.start(20)
     try:
         party = Party(client, path, "python")

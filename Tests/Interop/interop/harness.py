@@ -145,8 +145,11 @@ def release_since(mark):
                 _folders.remove(folder)
 
 
+SLOW_SYNCS = re.compile(r"a sync of the transaction log took (\d+) ms|fsync-ing the write ahead log in \S+ took (\d+)ms")
+
+
 def longest_sync(mark):
-    """Milliseconds that a server of ours has waited for its disk since `mark`, if it was worth a warning; else 0."""
+    """Milliseconds that a server has waited for its disk since `mark`, if it was worth a warning to it; else 0."""
     with _lock:
         folders = _folders[mark[1]:]
     longest = 0
@@ -154,9 +157,29 @@ def longest_sync(mark):
         for path in glob.glob(os.path.join(folder, "*.out")):
             with open(path, errors="replace") as log:
                 for line in log:
-                    found = re.search(r"a sync of the transaction log took (\d+) ms", line)
-                    longest = max(longest, int(found.group(1)) if found else 0)
+                    found = SLOW_SYNCS.search(line)
+                    longest = max(longest, int(found.group(1) or found.group(2)) if found else 0)
     return longest
+
+
+class Wakefulness:
+    """Tells how late a thread came to run that sleeps for moments: how long the whole machine gave us no processor."""
+
+    def __enter__(self):
+        self.longest, self.ended = 0, threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+        return self
+
+    def _watch(self, nap=0.05):
+        before = time.monotonic()
+        while not self.ended.wait(nap):
+            now = time.monotonic()
+            self.longest, before = max(self.longest, int((now - before - nap) * 1000)), now
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
 
 
 def resources():
@@ -327,7 +350,8 @@ class Apache(Server):
 
     def command(self, configuration):
         return (["java", "-Xmx2g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4", "-Dzookeeper.jmx.log4j.disable=true",
-                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=" + os.environ.get("INTEROP_APACHE_LOG", "error")]
+                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=" + os.environ.get("INTEROP_APACHE_LOG", "error"),
+                 "-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server.persistence.FileTxnLog=warn"]
                 + [f"-D{key}={value}" for key, value in self.properties.items()]
                 + ["-cp", ZOOKEEPER_CLASSES, "org.apache.zookeeper.server.quorum.QuorumPeerMain", configuration])
 

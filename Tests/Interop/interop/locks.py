@@ -10,7 +10,8 @@ import threading
 from .harness import *
 from .jute import *
 
-SESSION = 2000
+#: Milliseconds. Those that are killed have short sessions, for their nodes stay as long; the others' are the server's longest.
+SESSION, SHORT_SESSION = 6000, 3000
 _classes = None
 
 
@@ -64,8 +65,8 @@ class Speaker:
 class Participant:
     """One contender. `acquire` only begins to; `held` tells whether it holds."""
 
-    def __init__(self, server, path, name):
-        self.server, self.path, self.name = server, path, name
+    def __init__(self, server, path, name, session=SESSION):
+        self.server, self.path, self.name, self.session = server, path, name, session
 
     def wait_held(self, seconds=30):
         wait_until(self.held, f"{self.kind} holds {self.path}; {self.told()}", seconds)
@@ -77,11 +78,11 @@ class Participant:
 class Tool(Participant):
     """`conclave lock` or `conclave elect`; its command says that it runs and ends when its input does."""
 
-    def __init__(self, server, path, name, verb="lock", *options):
-        super().__init__(server, path, name)
+    def __init__(self, server, path, name, verb="lock", *options, session=SESSION):
+        super().__init__(server, path, name, session)
         self.kind = "conclave " + " ".join((verb,) + options)
         self.arguments = [conclave_tool(), verb, path, "--server", server.hosts, "--session-timeout",
-                          f"{SESSION}ms", "--quiet", *options, "--", "sh", "-c", "echo held; cat >/dev/null"]
+                          f"{session}ms", "--quiet", *options, "--", "sh", "-c", "echo held; cat >/dev/null"]
 
     def acquire(self):
         self.speaker = Speaker(self.arguments)
@@ -103,8 +104,8 @@ class Tool(Participant):
 class Spoken(Participant):
     """A contender inside a Java or Python process."""
 
-    def __init__(self, server, path, name, kind):
-        super().__init__(server, path, name)
+    def __init__(self, server, path, name, kind, session=SESSION):
+        super().__init__(server, path, name, session)
         self.kind = f"{self.family} {kind}"
         self.speaker = Speaker(self.command(server))
         self.speaker.order(f"open {name} {kind} {path}")
@@ -132,31 +133,14 @@ class Curator(Spoken):
 
     def command(self, server):
         return ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off",
-                "-cp", curator_classes(), "Holder", server.hosts, str(SESSION)]
+                "-cp", curator_classes(), "Holder", server.hosts, str(self.session)]
 
 
 class Kazoo(Spoken):
     family = "kazoo"
 
     def command(self, server):
-        return [sys.executable, os.path.join(os.path.dirname(__file__), "kazoo_holder.py"), server.hosts, str(SESSION)]
-
-
-def conclave_lock(server, path, name):
-    # While the checks are proved without our tool, a second Curator client plays its part.
-    return Curator(server, path, name, "mutex") if _proving() else Tool(server, path, name)
-
-
-def conclave_shared(server, path, name):
-    return Curator(server, path, name, "read") if _proving() else Tool(server, path, name, "lock", "--shared")
-
-
-def conclave_writer(server, path, name):
-    return Curator(server, path, name, "write") if _proving() else Tool(server, path, name, "lock", "--exclusive")
-
-
-def conclave_elect(server, path, name):
-    return Curator(server, path, name, "latch") if _proving() else Tool(server, path, name, "elect")
+        return [sys.executable, os.path.join(os.path.dirname(__file__), "kazoo_holder.py"), server.hosts, str(self.session)]
 
 
 def _proving():
@@ -164,8 +148,19 @@ def _proving():
     return harness.proving
 
 
-def maker(family, kind):
-    return lambda server, path, name: family(server, path, name, kind)
+def maker(family, *kind):
+    return lambda server, path, name, **options: family(server, path, name, *kind, **options)
+
+
+def conclave(stand_in, *words):
+    """Our tool; while the checks are proved without it, a second Curator client plays its part."""
+    return lambda *place, **options: maker(*((Curator, stand_in) if _proving() else (Tool, *words)))(*place, **options)
+
+
+conclave_lock = conclave("mutex")
+conclave_shared = conclave("read", "lock", "--shared")
+conclave_writer = conclave("write", "lock", "--exclusive")
+conclave_elect = conclave("latch", "elect")
 
 
 def watched_paths(server):
@@ -174,11 +169,13 @@ def watched_paths(server):
 
 def excludes(server, observer, path, first, second, ending):
     """`first` holds, `second` waits for it, and holds once `first` releases or is killed."""
-    holder, waiter = first(server, path, "one"), second(server, path, "two")
+    holder = first(server, path, "one", session=SESSION if ending == "release" else SHORT_SESSION)
+    waiter = second(server, path, "two")
     try:
         holder.acquire()
         holder.wait_held()
         names, = observer.ask(GET_CHILDREN, path_watch_(path))[1]
+        expect_timely(names, f"{holder.kind} holds and has no node, unless its session has ended; {holder.told()}")
         expect(len(names) == 1, f"{holder.kind} holds with nodes {names}")
         own = path + "/" + names[0]
         waiter.acquire()

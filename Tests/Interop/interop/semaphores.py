@@ -4,13 +4,13 @@ Curator's SharedCount, and requests to give up that go both ways.
 
 from .harness import *
 from .jute import *
-from .locks import Curator, Steady, Tool, on_both
+from .locks import SESSION, SHORT_SESSION, Curator, Steady, Tool, on_both
 
 PATH, LIMIT = "/semaphores/one", "/semaphores/limit"
 
 
-def ours(server, name, *options):
-    return Tool(server, PATH, name, "semaphore", *options)
+def ours(server, name, *options, **more):
+    return Tool(server, PATH, name, "semaphore", *options, **more)
 
 
 def names(observer, path):
@@ -39,8 +39,9 @@ def fixed(server, observer):
     fixed_limit = ("--limit", "2")
     rounds = 0
     for kinds in ((0, 1, 0, 1), (1, 0, 1, 0)):
-        members = [ours(server, f"m{n}", *fixed_limit) if kind == 0 else
-                   Curator(server, PATH, f"m{n}", "semaphore:2") for n, kind in enumerate(kinds)]
+        session = [SESSION, SHORT_SESSION, SESSION, SESSION]
+        members = [ours(server, f"m{n}", *fixed_limit, session=session[n]) if kind == 0 else
+                   Curator(server, PATH, f"m{n}", "semaphore:2", session=session[n]) for n, kind in enumerate(kinds)]
         try:
             for member in members[:2]:
                 member.acquire()

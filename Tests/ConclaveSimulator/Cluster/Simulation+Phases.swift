@@ -112,7 +112,8 @@ extension Simulation {
     /// Everything that any client saw, judged as a whole.
     mutating func judgeHistory() {
         let testimony = Testimony<Client>(
-            options: options, committed: world.view.committedEntries, witnesses: witnesses)
+            options: options, committed: world.view.committedEntries, witnesses: witnesses,
+            faults: world.faultCounts)
         let judge = HistoryJudge<Client.Model>(
             committed: testimony.committed, records: testimony.witnesses.map(\.record))
         if let broken = judge.judge() {

@@ -14,6 +14,8 @@ package struct Testimony<Client: SimulatedClient> {
     package let committed: [LogEntry]
     /// Those that were killed first, then those that live, in their order.
     package let witnesses: [Witness]
+    /// What went wrong.
+    package let faults: FaultCounts
 }
 
 /// What a judgement has come to.

@@ -118,7 +118,7 @@ extension RecipeClient {
         liveHolds.removeAll { $0 == hold }
         end(lookOutOf: hold, &world)
         // The session may live on: without this the node would stand in everybody's way.
-        if loss == .windowLapsed { remove(hold, &world) }
+        if loss == .windowLapsed { remove(hold, isLost: true, &world) }
         for actor in actors.indices {
             if case .holding(hold, _, _) = actors[actor] { rest(actor, &world) }
         }
@@ -130,16 +130,18 @@ extension RecipeClient {
         liveHolds.removeAll { $0 == hold }
         end(lookOutOf: hold, &world)
         let finishing = finishing(journal.holds[hold].holding)
-        guard !finishing.isEmpty, world.random.chance(perMille: 700) else { return remove(hold, &world) }
+        guard !finishing.isEmpty, world.random.chance(perMille: 700) else {
+            return remove(hold, isLost: false, &world)
+        }
         // The work on an item of a queue is done; before it says so the consumer may stall.
         let stalls = world.random.chance(perMille: 300)
         let pause = stalls ? Duration.milliseconds(world.random.magnitude(1...2_000)) : nil
         start(CleaningJob(finishing, isAtomic: true, after: pause, planted: planted), .background, &world)
     }
 
-    private mutating func remove(_ hold: Int, _ world: inout World) {
+    private mutating func remove(_ hold: Int, isLost: Bool, _ world: inout World) {
         let held = journal.holds[hold]
-        start(held.holding.cleaning(held.session, planted: planted), .background, &world)
+        start(held.holding.cleaning(held.session, isLost: isLost, planted: planted), .background, &world)
     }
 
     /// Told to whoever holds.

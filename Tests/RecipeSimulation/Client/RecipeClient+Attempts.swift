@@ -26,7 +26,7 @@ extension RecipeClient {
     ) -> (any Job)? {
         let id = AttemptID(high: world.random.next(), low: world.random.next())
         switch place.family {
-        case .lock: return contender(id, place, .lock, patience)
+        case .lock, .delayedLock: return contender(id, place, .lock, patience)
         case .election: return contender(id, place, .latch, patience)
         case .readWrite: return contender(id, place, world.random.chance(perMille: 600) ? .read : .write, patience)
         case .firstCome:
@@ -43,6 +43,9 @@ extension RecipeClient {
         case .countBarrier: return countBarrier(id, place)
         case .gate: return gate(place, &world)
         case .latch: return latch(id, place, &world)
+        case .configuration: return publication(place, &world)
+        case .mirror: return growth(place, &world)
+        case .commands: return order(id, place, &world)
         }
     }
 
@@ -53,7 +56,9 @@ extension RecipeClient {
     ) -> any Job {
         let machine = ContenderMachine(
             attempt: id, session: session.session, isShared: kind.isShared, patience: patience)
-        return ContenderJob(machine, at: place.path, kind, session: session.session, planted: planted)
+        return ContenderJob(
+            machine, at: place.path, kind, delay: place.delay, session: session.session, patience: patience,
+            planted: planted)
     }
 
     private func semaphore(

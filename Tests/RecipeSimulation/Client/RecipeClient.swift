@@ -258,7 +258,7 @@ package struct RecipeClient: SimulatedClient {
     private mutating func prepare(_ world: inout World) {
         guard !isPrepared else { return }
         isPrepared = true
-        for path in scenario.places.flatMap({ [$0.guardedOutput, $0.bareOutput] }) + [Self.beatPath] {
+        for path in scenario.places.flatMap(\.outputs) + [Self.beatPath] {
             start(SingleRequestJob(request: .makeParents(path, .persistent)), .background, &world)
         }
         follow(&world)

@@ -3,6 +3,8 @@ import Recipes
 /// A recipe that clients use in a run.
 package enum RecipeFamily: String, CaseIterable, Sendable {
     case lock
+    /// A lock after whose abnormal loss the next holder has to wait.
+    case delayedLock
     case firstCome
     case readWrite
     case election
@@ -16,13 +18,18 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
     case countBarrier
     case gate
     case latch
+    case configuration
+    /// A copy of a tree, in step with it.
+    case mirror
+    case commands
 
     /// Those who wait stand in a queue of sequential nodes, in which each is waited for by the next one only.
     var queues: Bool {
         switch self {
-        case .lock, .readWrite, .election, .multiLock: true
+        case .lock, .delayedLock, .readWrite, .election, .multiLock: true
         case .firstCome, .semaphore, .workerSlots, .counter, .group, .queue, .doubleBarrier, .countBarrier,
-            .gate, .latch:
+            .gate, .latch, .configuration, .mirror,
+            .commands:
             false
         }
     }
@@ -30,8 +37,8 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
     /// Whoever holds can write behind a guard, and holds no longer than the window of the session.
     var isFenced: Bool {
         switch self {
-        case .lock, .readWrite, .election, .multiLock, .firstCome, .semaphore, .workerSlots, .queue: true
-        case .counter, .group, .doubleBarrier, .countBarrier, .gate, .latch: false
+        case .lock, .delayedLock, .readWrite, .election, .multiLock, .firstCome, .semaphore, .workerSlots, .queue: true
+        case .counter, .group, .doubleBarrier, .countBarrier, .gate, .latch, .configuration, .mirror, .commands: false
         }
     }
 }
@@ -57,6 +64,17 @@ extension Scenario {
         var guardedOutput: String { "/out/" + name + "-guarded" }
         var bareOutput: String { "/out/" + name + "-bare" }
 
+        /// How long the next one waits after a hold that ended without a release.
+        var delay: Duration? { family == .delayedLock ? .milliseconds(250 * limit) : nil }
+
+        /// What is there from the beginning, to be written to.
+        var outputs: [String] {
+            [guardedOutput, bareOutput] + (family == .commands ? [CommandNodes(at: path).effects] : [])
+        }
+
+        /// How many revisions of a value are kept.
+        var historyLimit: Int { limit + 1 }
+
         /// How many must come to a barrier.
         var meeting: Int { limit + 1 }
 
@@ -69,14 +87,15 @@ extension Scenario {
         /// Nodes whose children come and go.
         var parents: [String] {
             switch family {
-            case .lock, .readWrite, .election, .firstCome, .group, .doubleBarrier, .countBarrier: [path]
+            case .lock, .delayedLock, .readWrite, .election, .firstCome, .group, .doubleBarrier, .countBarrier:
+                [path]
             case .multiLock: members
             case .semaphore: [path + "/locks", path + "/leases"]
             case .workerSlots: [path + "/slots"]
             // Items stay until somebody takes them, marks as long as the session.
             case .queue: [QueueNodes(items: path).claims]
-            // A gate stays closed and a latch open.
-            case .counter, .gate, .latch: []
+            // A gate stays closed and a latch open; values and trees stay.
+            case .counter, .gate, .latch, .configuration, .mirror, .commands: []
             }
         }
 

@@ -60,6 +60,44 @@ package struct RecipeJournal: Sendable {
         let seenAt: Zxid
     }
 
+    /// A value that was to be published, and its revision if it is known to be.
+    struct Publication: Sendable {
+        let path: String
+        let value: [UInt8]
+        let expected: PublishMachine.Expected
+        var stat: Stat?
+    }
+
+    /// A revision that a subscriber was told of.
+    struct Seen: Sendable {
+        let path: String
+        let session: SessionID
+        let sighting: Sighting
+    }
+
+    /// What a copy of a tree was told.
+    struct Copy: Sendable {
+        let path: String
+        let session: SessionID
+        let changes: [MirrorMachine.Action]
+        /// The newest state that the client had seen.
+        let seenAt: Zxid
+    }
+
+    /// A command that was to be published, and its number if it is known to be.
+    struct Order: Sendable {
+        let path: String
+        let attempt: String
+        var number: Int32?
+    }
+
+    /// A command that was given out to this client.
+    struct GivenCommand: Sendable {
+        let path: String
+        let number: Int32
+        let isRepeated: Bool
+    }
+
     /// An item that was to be put into a queue.
     struct Put: Sendable {
         let path: String
@@ -109,6 +147,11 @@ package struct RecipeJournal: Sendable {
     var passages: [Passage] = []
     var additions: [Addition] = []
     var pictures: [Picture] = []
+    var publications: [Publication] = []
+    var sightings: [Seen] = []
+    var copies: [Copy] = []
+    var orders: [Order] = []
+    var commands: [GivenCommand] = []
     /// The newest state that the client has asked for after it had come to an end.
     var lastLook: Zxid?
     var holds: [Hold] = []

@@ -30,23 +30,31 @@ struct ContenderJob: Job {
     private var ownVersion: (name: String, version: Int32)?
     /// Whether there is a note of terms that began out of turn; then the term is made sure of.
     private var isDated = false
-    private var renewing: StepJob<TermMachine>?
+    /// The last step before the grant, if there is one.
+    private var settling: (any Job)?
+    /// What holds that ended without a release have left.
+    private var orphans: [HoldMarker] = []
+    private let delay: Duration?
     private let session: SessionID
+    private let patience: AttemptPatience
     /// Only for planted bugs.
     private var lastNames: [String] = []
 
     init(
-        _ machine: ContenderMachine, at path: String, _ kind: ContenderKind, session: SessionID, planted: RecipeBug?
+        _ machine: ContenderMachine, at path: String, _ kind: ContenderKind, delay: Duration?, session: SessionID,
+        patience: AttemptPatience, planted: RecipeBug?
     ) {
         self.machine = machine
+        self.delay = delay
         self.session = session
+        self.patience = patience
         self.path = path
         self.kind = kind
         self.planted = planted
     }
 
     mutating func handle(_ event: StepEvent) -> [JobAction] {
-        if let actions = renewing?.handle(event) { return actions }
+        if let actions = settling?.handle(event) { return actions }
         switch event {
         case .start: return feed(.start)
         case .answered(let answer, let isWindowOpen): return answered(answer, isWindowOpen || planted == .ignoresWindow)
@@ -77,6 +85,7 @@ struct ContenderJob: Job {
         case (.listed, .children(let children)):
             lastNames = children.names
             isDated = children.names.contains(HandOver.dateName)
+            orphans = HoldMarker.orphans(among: children.names)
             let names =
                 planted == .readsPastWriters && kind == .read
                 ? children.names.filter { !$0.contains("__WRIT__") } : children.names
@@ -161,17 +170,38 @@ struct ContenderJob: Job {
         }
     }
 
-    /// As `Contenders.renewTerm`: in an election in which a leader has handed over out of turn.
+    /// As `Contenders.settle` and `Contenders.renewTerm`.
     private mutating func granted(_ own: ContenderMachine.Node) -> JobAction {
+        if let delay { return settle(own, delay) }
+        // An election in which a leader has handed over out of turn.
         guard kind == .latch, isDated, planted != .keepsOldTerm else { return .finish(.hold(holding(own))) }
         let successor = HandOver.successor(of: own.name, attempt: machine.attempt.next)
         let term = TermMachine(path: path, own: own, successor: successor, session: session)
         var job = StepJob(term, session: session, planted: planted) { [path, kind] node in
             .hold(Self.holding(node, at: path, kind))
         }
-        // A term begins with one request.
+        return begin(&job)
+    }
+
+    private mutating func settle(_ own: ContenderMachine.Node, _ delay: Duration) -> JobAction {
+        let marker = HoldMarker(of: machine.attempt, delay: delay)
+        let machine = DelayMachine(
+            own: node(own.name.text), marker: node(marker.text), orphans: planted == .forgetsDelay ? [] : orphans,
+            below: path, patience: patience)
+        var holding = holding(own)
+        holding.marker = node(marker.text)
+        var job = StepJob(machine, session: session, planted: planted) { [holding] output in
+            output == .busy ? .ended(.busy) : .hold(holding)
+        }
+        // From here on only the own node is watched.
+        watchedOwnNode = own.name.text
+        return begin(&job)
+    }
+
+    private mutating func begin(_ job: inout some Job) -> JobAction {
+        // It begins with one request.
         let first = job.handle(.start)[0]
-        renewing = job
+        settling = job
         return first
     }
 

@@ -32,10 +32,20 @@ struct FollowingJob: Job {
 }
 
 extension RecipeClient {
-    /// Follows every group from the beginning of a session.
+    /// Follows every group, value and tree from the beginning of a session.
     mutating func follow(_ world: inout World) {
-        for place in scenario.places where place.family == .group {
-            start(FollowingJob(place.path, session: session.session, planted: planted), .following, &world)
+        for place in scenario.places {
+            let (path, session) = (place.path, session.session)
+            switch place.family {
+            case .group: start(FollowingJob(path, session: session, planted: planted), .following, &world)
+            case .configuration: start(SubscribingJob(path, session: session, planted: planted), .following, &world)
+            case .commands:
+                let (name, seed) = (commandName, world.random.next())
+                let job = CommandJob(path, as: name, session: session, seed: seed, planted: planted)
+                start(job, .following, &world)
+            case .mirror: start(MirrorJob(path, session: session, planted: planted), .following, &world)
+            default: break
+            }
         }
     }
 
@@ -45,6 +55,15 @@ extension RecipeClient {
             journal.pictures.append(
                 .init(path: path, session: session.session, members: change.members, seenAt: session.lastAnswer))
         case .counted(let number, let output): journal.additions[number].output = output
+        case .published(let number, let stat): journal.publications[number].stat = stat
+        case .sighted(let path, let sighting):
+            journal.sightings.append(.init(path: path, session: session.session, sighting: sighting))
+        case .ordered(let number, let sequence): journal.orders[number].number = sequence
+        case .commanded(let path, let command):
+            journal.commands.append(.init(path: path, number: command.number, isRepeated: command.isRepeated))
+        case .mirrored(let path, let changes):
+            journal.copies.append(
+                .init(path: path, session: session.session, changes: changes, seenAt: session.lastAnswer))
         case .queued(let report): settle(report)
         case .entered, .left, .passed: passed(outcome)
         case .waited, .countedDown: waited(outcome)

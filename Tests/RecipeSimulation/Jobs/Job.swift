@@ -35,6 +35,13 @@ enum Outcome: Sendable {
     case counted(Int, CounterMachine.Output)
     /// How the group looks now.
     case pictured(String, GroupChange)
+    /// A publication has been made; a revision has been seen; a copy of a tree has changed.
+    case published(Int, Stat)
+    case sighted(String, Sighting)
+    case mirrored(String, [MirrorMachine.Action])
+    /// A command has been published, with its number; one has been given out.
+    case ordered(Int, Int32)
+    case commanded(String, Command)
     /// Steps of a job with a queue.
     case fetched(QueueFetched)
     case tried(QueueTakeMachine.Output)
@@ -71,6 +78,8 @@ struct Holding: Sendable {
     var node: String
     /// The others, of which each stands for as much again.
     var others: [String] = []
+    /// That says how long the next one waits if this hold ends without a release.
+    var marker: String?
     /// The fencing token.
     var token: Zxid
     var isShared: Bool
@@ -101,10 +110,11 @@ struct Holding: Sendable {
         }
     }
 
-    /// What gives the hold up.
-    func cleaning(_ session: SessionID, planted: RecipeBug?) -> any Job {
+    /// What gives the hold up; of a hold that was lost the marker stays.
+    func cleaning(_ session: SessionID, isLost: Bool, planted: RecipeBug?) -> any Job {
         switch removal {
-        case .byName: CleaningJob(nodes.map { .delete($0) }, planted: planted)
+        case .byName:
+            CleaningJob((nodes + (isLost ? [] : [marker].compactMap(\.self))).map { .delete($0) }, planted: planted)
         case .underVersion(let version, let path):
             CleaningJob([.check(path, version: version), .delete(node)], isAtomic: true, planted: planted)
         case .ifOwn: DisowningJob(path: node, session: session, incarnation: token)

@@ -18,6 +18,9 @@ struct NoLitter: RecipeJudge {
                 }
                 // The note of terms out of turn is needed until a younger term begins.
                 if place.family == .election, RecipeHistory.name(of: life.path) == HandOver.dateName { continue }
+                if let marker = HoldMarker(RecipeHistory.name(of: life.path)) {
+                    guard isLitter(marker, lives, run) else { continue }
+                }
                 if life.owner == .none { return "\(life.path) stays for ever" }
                 if run.livingSessions.contains(life.owner) {
                     return "\(life.path) stays for as long as session \(life.owner) lives"
@@ -25,5 +28,13 @@ struct NoLitter: RecipeJudge {
             }
         }
         return nil
+    }
+
+    /// Whether a marker should have gone: its hold was given up, or never came to be, in a session that lives.
+    private static func isLitter(_ marker: HoldMarker, _ lives: [RecipeHistory.Life], _ run: RecipeCase) -> Bool {
+        guard let node = lives.first(where: { $0.owner != .none && $0.path.contains(marker.id) }),
+            run.livingSessions.contains(node.owner)
+        else { return false }
+        return run.holds.first { $0.holding.node == node.path }.map { !$0.isLost } ?? true
     }
 }

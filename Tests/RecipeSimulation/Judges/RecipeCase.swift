@@ -12,10 +12,12 @@ struct RecipeCase {
     let holds: [Hold]
     /// Sessions in which somebody still lives at the end.
     let livingSessions: Set<SessionID>
+    let faults: FaultCounts
 
     init(_ testimony: Testimony<RecipeClient>, _ scenario: Scenario) {
         self.scenario = scenario
         history = RecipeHistory(testimony)
+        faults = testimony.faults
         journals = testimony.witnesses.map { ($0.journal, $0.isAlive) }
         holds = journals.flatMap(\.journal.holds).sorted { $0.moment < $1.moment }
         livingSessions = Set(journals.filter(\.isAlive).map(\.journal.session).filter { $0 != .none })
@@ -35,6 +37,10 @@ struct RecipeCase {
             "grants": holds.count, "losses": losses,
             "additions": journals.reduce(0) { $0 + $1.journal.additions.count { $0.output != nil } },
             "pictures": journals.reduce(0) { $0 + $1.journal.pictures.count },
+            "revisions": journals.reduce(0) { $0 + $1.journal.publications.count { $0.stat != nil } },
+            "revisions seen": journals.reduce(0) { $0 + $1.journal.sightings.count },
+            "nodes copied": journals.reduce(0) { $0 + $1.journal.copies.reduce(0) { $0 + $1.changes.count } },
+            "commands given": journals.reduce(0) { $0 + $1.journal.commands.count },
             "items put": journals.reduce(0) { $0 + $1.journal.puts.count(where: \.isPut) },
             "items taken": journals.reduce(0) { $0 + $1.journal.takes.reduce(0) { $0 + ($1.payloads?.count ?? 0) } },
             "passages": journals.reduce(0) { $0 + $1.journal.passages.count { $0.enteredAt != nil } },

@@ -13,9 +13,9 @@ extension RecipeClient {
     private static var judges: [any RecipeJudge.Type] {
         [
             LossOnce.self, Ownership.self, MutualExclusion.self, ArrivalOrder.self, GrowingTokens.self,
-            HoldWindows.self, Leases.self, GuardedWrites.self, FencedUses.self, LowestNumber.self,
+            HoldWindows.self, LockDelays.self, Leases.self, GuardedWrites.self, FencedUses.self, LowestNumber.self,
             CountedOnce.self, Followers.self, QueueOnce.self, Gatherings.self, Openings.self, NoHerd.self,
-            NoLitter.self,
+            Revisions.self, Mirrors.self, Commands.self, NoLitter.self,
         ]
     }
 

@@ -53,6 +53,7 @@ struct Meddler: Sendable {
                     return .setData(path, data)
                 })
         case (.listsWithoutWatch, .children(let path, watch: true)): return .children(path)
+        case (.readsWithoutWatch, .data(let path, watch: true)): return .data(path)
         default: return request
         }
     }

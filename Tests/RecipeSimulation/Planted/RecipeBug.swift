@@ -20,6 +20,8 @@ package enum RecipeBug: String, CaseIterable, Sendable {
     /// Whatever lock node is there after a lost answer counts as the own one (CURATOR-79, 498, 696).
     case takesLockOfOthers
 
+    /// Who comes after a hold that was lost does not wait.
+    case forgetsDelay
     /// Of locks held together only the first is waited for.
     case looksAtOneLock
     /// Versions are not checked, so that of two who have read the same both write.
@@ -34,8 +36,12 @@ package enum RecipeBug: String, CaseIterable, Sendable {
     case leavesAtOnce
     /// A request that failed with the connection is taken for the answer that there is no node.
     case takesLossForAbsence
-    /// Who follows a group lists without a watch.
+    /// Who follows a group or copies a tree lists without a watch.
     case listsWithoutWatch
+    /// A command that was begun before is given out as if it were not.
+    case takesRepetitionForNew
+    /// Who follows a value or copies a tree reads without a watch.
+    case readsWithoutWatch
 
     // The hold.
     /// The window is counted from the answer instead of the question (etcd #11456).
@@ -64,17 +70,20 @@ extension RecipeBug {
         switch self {
         case .watchesFirst, .takesEventForGrant, .looksWithoutSync: [.lock, .election]
         case .keepsOldTerm: [.election]
+        case .forgetsDelay: [.delayedLock]
         case .readsPastWriters: [.readWrite]
         case .takesLockOfOthers: [.firstCome, .group]
         case .removesByName: [.firstCome]
         case .looksAtOneLock: [.multiLock]
         case .writesBlindly: [.counter, .workerSlots]
-        case .repeatsUnasked: [.counter, .multiLock, .queue]
+        case .repeatsUnasked: [.counter, .multiLock, .queue, .commands]
         case .finishesBlindly: [.queue]
         case .countsItselfTwice: [.doubleBarrier, .countBarrier, .latch]
         case .takesLossForAbsence: [.gate]
         case .leavesAtOnce: [.doubleBarrier]
-        case .listsWithoutWatch: [.group]
+        case .listsWithoutWatch: [.group, .mirror]
+        case .takesRepetitionForNew: [.commands]
+        case .readsWithoutWatch: [.configuration, .mirror]
         case .sleepsOn, .countsHoldFromAnswer, .ignoresWindow, .forgetsLapse, .tellsLossTwice, .writesUnguarded,
             .cleansOnce, .leavesCancelled:
             [.lock, .firstCome, .readWrite, .election]

@@ -8,7 +8,7 @@ import Testing
 @Suite(.aside) struct PlantedRecipeBugTests {
     private static let quick: [RecipeBug] = [
         .watchesFirst, .takesEventForGrant, .sleepsOn, .takesLeaseTooMany, .readsPastWriters, .looksAtOneLock,
-        .writesBlindly, .finishesBlindly, .countsItselfTwice,
+        .writesBlindly, .finishesBlindly, .countsItselfTwice, .forgetsDelay, .readsWithoutWatch, .takesRepetitionForNew,
     ]
 
     @Test("a planted mistake is found", arguments: quick.map(\.rawValue))

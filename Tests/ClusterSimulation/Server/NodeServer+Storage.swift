@@ -67,7 +67,9 @@ extension NodeServer {
             return send(first, &world)
         }
         var batch = LogBatch()
-        while batch.count < cluster.batchLimit, case .append(let proposal)? = orders.first {
+        // The more has piled up the more goes with one sync, as in the product: else a slow disk might never catch up.
+        let limit = max(cluster.batchLimit, orders.count / 8)
+        while batch.count < limit, case .append(let proposal)? = orders.first {
             batch.append(encoded: proposal.body[...], zxid: proposal.zxid)
             _ = orders.popFirst()
         }

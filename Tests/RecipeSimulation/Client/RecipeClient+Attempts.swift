@@ -38,7 +38,7 @@ extension RecipeClient {
         case .workerSlots: return workerSlot(id, place, patience)
         case .counter: return addition(place, &world)
         case .group: return membership(place, patience, &world)
-        case .queue: return queueing(id, place, patience, &world)
+        case .queue, .boundedQueue: return queueing(id, place, patience, &world)
         case .doubleBarrier: return doubleBarrier(id, place)
         case .countBarrier: return countBarrier(id, place)
         case .gate: return gate(place, &world)

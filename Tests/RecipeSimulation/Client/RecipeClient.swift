@@ -140,7 +140,7 @@ package struct RecipeClient: SimulatedClient {
             for job in jobs { if let deadline = job.deadline { next = min(next, deadline) } }
             guard session.session != .none else { return next }
             if !isFinishing { next = min(next, sessionEndsAt) }
-            if !isFinishing, session.isEstablished { next = min(next, nextBeat) }
+            if session.isEstablished, !isFinishing || isAnyoneToBeFed { next = min(next, nextBeat) }
             for actor in actors {
                 switch actor {
                 case .resting(let until): if !isFinishing { next = min(next, until) }
@@ -268,8 +268,12 @@ package struct RecipeClient: SimulatedClient {
 
     /// A write now and then, so that the session is proven and healing is noticed, also while all wait.
     private mutating func beat(_ world: inout World) {
-        guard world.now >= nextBeat, !isFinishing else { return }
+        guard world.now >= nextBeat else { return }
         nextBeat = world.now.advanced(byMilliseconds: 500)
+        guard !isFinishing else {
+            if isAnyoneToBeFed { feedThoseWhoWait(&world) }
+            return
+        }
         start(SingleRequestJob(request: .write([.setData(Self.beatPath, [])])), .background, &world)
     }
 }

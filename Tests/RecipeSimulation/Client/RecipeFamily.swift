@@ -14,6 +14,8 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
     case counter
     case group
     case queue
+    /// A queue that has room for so many items.
+    case boundedQueue
     case doubleBarrier
     case countBarrier
     case gate
@@ -27,7 +29,8 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
     var queues: Bool {
         switch self {
         case .lock, .delayedLock, .readWrite, .election, .multiLock: true
-        case .firstCome, .semaphore, .workerSlots, .counter, .group, .queue, .doubleBarrier, .countBarrier,
+        case .firstCome, .semaphore, .workerSlots, .counter, .group, .queue, .boundedQueue, .doubleBarrier,
+            .countBarrier,
             .gate, .latch, .configuration, .mirror,
             .commands:
             false
@@ -37,7 +40,9 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
     /// Whoever holds can write behind a guard, and holds no longer than the window of the session.
     var isFenced: Bool {
         switch self {
-        case .lock, .delayedLock, .readWrite, .election, .multiLock, .firstCome, .semaphore, .workerSlots, .queue: true
+        case .lock, .delayedLock, .readWrite, .election, .multiLock, .firstCome, .semaphore, .workerSlots, .queue,
+            .boundedQueue:
+            true
         case .counter, .group, .doubleBarrier, .countBarrier, .gate, .latch, .configuration, .mirror, .commands: false
         }
     }
@@ -72,6 +77,11 @@ extension Scenario {
             [guardedOutput, bareOutput] + (family == .commands ? [CommandNodes(at: path).effects] : [])
         }
 
+        /// The most items of a queue, if it has a limit.
+        var capacity: Int? { family == .boundedQueue ? limit + 1 : nil }
+
+        var isQueueOfItems: Bool { family == .queue || family == .boundedQueue }
+
         /// How many revisions of a value are kept.
         var historyLimit: Int { limit + 1 }
 
@@ -93,7 +103,7 @@ extension Scenario {
             case .semaphore: [path + "/locks", path + "/leases"]
             case .workerSlots: [path + "/slots"]
             // Items stay until somebody takes them, marks as long as the session.
-            case .queue: [QueueNodes(items: path).claims]
+            case .queue, .boundedQueue: [QueueNodes(items: path).claims]
             // A gate stays closed and a latch open; values and trees stay.
             case .counter, .gate, .latch, .configuration, .mirror, .commands: []
             }

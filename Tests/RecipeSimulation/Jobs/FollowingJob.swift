@@ -67,7 +67,7 @@ extension RecipeClient {
         case .queued(let report): settle(report)
         case .entered, .left, .passed: passed(outcome)
         case .waited, .countedDown: waited(outcome)
-        case .hold, .ended, .answered, .refused, .nodeGone, .done, .fetched, .tried, .worthLooking, .handedOver:
+        case .hold, .ended, .answered, .refused, .nodeGone, .done, .fetched, .tried, .worthLooking, .full, .handedOver:
             break
         }
     }

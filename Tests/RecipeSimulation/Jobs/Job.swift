@@ -46,6 +46,8 @@ enum Outcome: Sendable {
     case fetched(QueueFetched)
     case tried(QueueTakeMachine.Output)
     case worthLooking
+    /// There was no room for an item; with the mark that can be used again.
+    case full(QueueMark)
     case queued(QueueReport)
     /// Of somebody at a barrier: its number in the journal.
     case entered(Int)

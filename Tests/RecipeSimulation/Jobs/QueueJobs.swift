@@ -10,6 +10,7 @@ struct QueueReport: Sendable {
         /// The payloads that were taken.
         case taken([[UInt8]])
         case nothing
+        case noRoom
     }
 
     let number: Int
@@ -17,21 +18,94 @@ struct QueueReport: Sendable {
     let mark: QueueMark?
 }
 
-/// Puts one item: the real `QueuePutMachine`. Nobody's impatience stops a transaction that has been sent.
+/// Puts one item, as soon as there is room: the real machines, and around them what `QueueCore` does without a line and
+/// without credit. Nobody's impatience stops a transaction that has been sent.
 struct QueuePutJob: Job {
-    private var job: StepJob<QueuePutMachine>
-    let isUninterruptible = true
+    private enum Stage: Sendable {
+        case putting(StepJob<QueuePutMachine>)
+        case waiting(StepJob<QueueWaitMachine>)
+    }
 
-    init(_ machine: QueuePutMachine, number: Int, session: SessionID, planted: RecipeBug?) {
-        job = StepJob(machine, session: session, planted: planted) { output in
-            guard case .put = output.outcome else {
-                return .queued(.init(number: number, got: .nothing, mark: output.mark))
-            }
-            return .queued(.init(number: number, got: .put, mark: output.mark))
+    let nodes: QueueNodes
+    private let payload: [UInt8]
+    private let capacity: Int?
+    private let number: Int
+    private let session: SessionID
+    private let patience: AttemptPatience
+    private let planted: RecipeBug?
+    private var attempt: AttemptID
+    private var mark: QueueMark
+    private var stage: Stage?
+
+    init(
+        _ payload: [UInt8], to nodes: QueueNodes, capacity: Int?, mark: QueueMark, attempt: AttemptID, number: Int,
+        session: SessionID, patience: AttemptPatience, planted: RecipeBug?
+    ) {
+        self.payload = payload
+        self.nodes = nodes
+        self.capacity = capacity
+        self.mark = mark
+        self.attempt = attempt
+        self.number = number
+        self.session = session
+        self.patience = patience
+        self.planted = planted
+    }
+
+    var isUninterruptible: Bool { if case .putting = stage { true } else { false } }
+
+    mutating func handle(_ event: StepEvent) -> [JobAction] {
+        switch stage {
+        case nil: return put()
+        case .putting(var job):
+            let actions = job.handle(event)
+            stage = .putting(job)
+            return follow(actions)
+        case .waiting(var job):
+            let actions = job.handle(event)
+            stage = .waiting(job)
+            return follow(actions)
         }
     }
 
-    mutating func handle(_ event: StepEvent) -> [JobAction] { job.handle(event) }
+    private mutating func put() -> [JobAction] {
+        let number = number
+        let machine = QueuePutMachine(
+            nodes: nodes, creates: [.create(nodes.items + "/qn-", payload, mode: .persistentSequential)],
+            limit: planted == .ignoresRoom ? nil : capacity, mark: mark, attempt: attempt, session: session)
+        var job = StepJob(machine, session: session, planted: planted) { output in
+            guard case .put = output.outcome else { return .full(output.mark) }
+            return .queued(.init(number: number, got: .put, mark: output.mark))
+        }
+        let actions = job.handle(.start)
+        stage = .putting(job)
+        return follow(actions)
+    }
+
+    private mutating func follow(_ actions: [JobAction]) -> [JobAction] {
+        var result: [JobAction] = []
+        for action in actions {
+            switch action {
+            case .finish(.full(let mark)): result += full(mark)
+            case .finish(.worthLooking): result += put()
+            default: result.append(action)
+            }
+        }
+        return result
+    }
+
+    private mutating func full(_ mark: QueueMark) -> [JobAction] {
+        guard patience == .wait else {
+            return [.finish(.queued(.init(number: number, got: .noRoom, mark: mark)))]
+        }
+        self.mark = mark
+        attempt = attempt.next
+        let machine = QueueWaitMachine(nodes: nodes, ordering: .arrival, goal: .room(limit: capacity ?? .max))
+        var job = StepJob(machine, session: session, planted: planted) { _ in .worthLooking }
+        let actions = job.handle(.start)
+        stage = .waiting(job)
+        return follow(actions)
+    }
 }
 
 /// Takes an item out of a queue, or claims one: the real machines, and around them what `QueueCore` does.

@@ -14,7 +14,7 @@ struct QueueOnce: RecipeJudge {
     }
 
     static func check(_ run: RecipeCase) -> String? {
-        for place in run.scenario.places where place.family == .queue {
+        for place in run.scenario.places where place.isQueueOfItems {
             if let finding = check(run, QueueNodes(items: place.path)) { return finding }
         }
         return nil

@@ -14,7 +14,8 @@ extension RecipeClient {
         [
             LossOnce.self, Ownership.self, MutualExclusion.self, ArrivalOrder.self, GrowingTokens.self,
             HoldWindows.self, LockDelays.self, Leases.self, GuardedWrites.self, FencedUses.self, LowestNumber.self,
-            CountedOnce.self, Followers.self, QueueOnce.self, Gatherings.self, Openings.self, NoHerd.self,
+            CountedOnce.self, Followers.self, QueueOnce.self, QueueBounds.self, Gatherings.self, Openings.self,
+            NoHerd.self,
             Revisions.self, Mirrors.self, Commands.self, NoLitter.self,
         ]
     }

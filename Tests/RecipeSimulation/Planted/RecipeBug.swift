@@ -30,6 +30,8 @@ package enum RecipeBug: String, CaseIterable, Sendable {
     case repeatsUnasked
     /// A consumer takes its item out of the queue whether it still has it or not.
     case finishesBlindly
+    /// A producer puts whether there is room or not.
+    case ignoresRoom
     /// Whoever comes to a barrier counts itself twice.
     case countsItselfTwice
     /// Whoever leaves a double barrier does not wait for the others.
@@ -77,7 +79,8 @@ extension RecipeBug {
         case .looksAtOneLock: [.multiLock]
         case .writesBlindly: [.counter, .workerSlots]
         case .repeatsUnasked: [.counter, .multiLock, .queue, .commands]
-        case .finishesBlindly: [.queue]
+        case .finishesBlindly: [.queue, .boundedQueue]
+        case .ignoresRoom: [.boundedQueue]
         case .countsItselfTwice: [.doubleBarrier, .countBarrier, .latch]
         case .takesLossForAbsence: [.gate]
         case .leavesAtOnce: [.doubleBarrier]

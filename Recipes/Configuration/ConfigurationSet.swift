@@ -80,7 +80,7 @@ public struct ConfigurationSet: Sendable {
     public func versions() async throws(ZooKeeperError) -> [Int] {
         do throws(ZooKeeperError) {
             let names = try await client.children(of: path).names
-            return names.compactMap { PublishMachine.version(of: $0).map(Int.init) }.reversed()
+            return SwitchMachine.numbers(of: names)
         } catch let error where error.code == .noNode {
             return []
         }
@@ -98,50 +98,24 @@ public struct ConfigurationSet: Sendable {
         for key in values.keys where key.isEmpty || key.contains("/") {
             throw ZooKeeperError(.badArguments, path: path, message: "a key is the name of a node")
         }
-        let known = try await versions()
-        let number = max(known.first ?? -1, current?.number ?? -1) + 1
-        let version = SnapshotMachine.path(of: number, below: path)
-        var operations: [Operation] = []
-        if let current {
-            operations.append(.setData(path, Array(NodePath(version).name), version: current.pointerVersion))
-        } else {
-            try await Parents.make(path, with: client, mode: .persistent, acl: acl)
-            // Empty still: whoever is first points.
-            guard let stat = try await client.exists(path), stat.dataLength == 0 else { return nil }
-            operations.append(.setData(path, Array(NodePath(version).name), version: stat.version))
-        }
-        operations.append(.create(version, [], acl: acl))
-        for (key, bytes) in values.sorted(by: { $0.key < $1.key }) {
-            operations.append(.create(NodePath.text(of: key, below: version), bytes, acl: acl))
-        }
-        do throws(ZooKeeperError) {
-            guard case .dataSet(let stat)? = try await client.transaction(operations).first else {
-                throw ZooKeeperError(.protocolViolation, path: path)
-            }
+        let machine = SwitchMachine(
+            values, at: path, over: current.map { ($0.number, $0.pointerVersion) }, acl: acl)
+        var runner = StepRunner(machine, client: client, cleaner: cleaner, path: path, acl: acl)
+        switch try await runner.run(expiry: Expiry()) {
+        case .published(let reading, let known):
             removeOld(known)
-            return ConfigurationSnapshot(.init(number: number, pointer: stat, values: values))
-        } catch let error where error.code == .badVersion || error.code == .nodeExists || error.code == .noNode {
-            return nil
+            return ConfigurationSnapshot(reading)
+        case .beaten: return nil
         }
     }
 
     private func removeOld(_ known: [Int]) {
         // The new one makes one more than are known.
         for number in known.dropFirst(kept - 1) {
-            let path = path
-            let version = SnapshotMachine.path(of: number, below: path)
+            let (path, acl, cleaner) = (path, acl, cleaner)
             cleaner.start { client throws(ZooKeeperError) in
-                do throws(ZooKeeperError) {
-                    let pointer = try await client.data(at: path)
-                    guard SnapshotMachine.number(of: pointer.bytes) != number else { return }
-                    let keys = try await client.children(of: version).names
-                    // Under the pointer's version: nobody can go back to it while it goes.
-                    try await client.transaction(
-                        [.check(path, version: pointer.stat.version)]
-                            + keys.map { .delete(NodePath.text(of: $0, below: version)) } + [.delete(version)])
-                } catch let error where error.code == .noNode || error.code == .badVersion {
-                    // Somebody else has removed it, or the next publication will.
-                }
+                try await StepRunner.run(
+                    VersionRemoval(of: number, at: path), client: client, cleaner: cleaner, path: path, acl: acl)
             }
         }
     }

@@ -1,3 +1,5 @@
+import ConclaveCore
+
 /// How long an attempt to hold something waits.
 package enum AttemptPatience: Hashable, Sendable {
     /// Until it holds, is cancelled or meets its deadline.
@@ -19,6 +21,23 @@ package enum AttemptEnding: Hashable, Sendable {
     case sequenceExhausted
     case released
     case lost(HoldLoss)
+}
+
+extension AttemptEnding {
+    /// Why an attempt has come to no hold, for whoever made it.
+    package var failure: StepFailure {
+        switch self {
+        case .failed(let code): return StepFailure(code)
+        case .cancelled: return StepFailure(.cancelled, message: "the task was cancelled while it competed")
+        case .deadlinePassed: return StepFailure(.deadlineExceeded, message: "the deadline passed in the queue")
+        case .selfDeadlock: return StepFailure(.selfDeadlock)
+        case .sequenceExhausted:
+            let limit = ContenderName.lastSequence
+            let message = "the parent has given out sequence numbers up to \(limit); use a fresh path"
+            return StepFailure(.sequenceExhausted, message: message)
+        case .busy, .released, .lost: preconditionFailure("an attempt does not fail as \(self)")
+        }
+    }
 }
 
 /// Why a hold ended although its owner had not given it up.

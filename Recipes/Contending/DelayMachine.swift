@@ -110,7 +110,10 @@ package struct DelayMachine: StepMachine {
                 state = .stamping
                 return [.request(.write([.setData(orphan.path, [], version: 0)]))]
             }
-            let passed = max(0, node.stat.ctime - found.stat.mtime)
+            // By transactions, not by dates: who was there before the date has to wait for all of it, also if the clock
+            // has been set back meanwhile.
+            let isLater = node.stat.czxid > found.stat.mzxid
+            let passed = isLater ? max(0, node.stat.ctime - found.stat.mtime) : 0
             milliseconds = max(milliseconds, orphan.delayMilliseconds - passed)
         }
         orphans = left

@@ -12,24 +12,21 @@ public struct QueuePosition: Hashable, Sendable {
 
 /// Tells changes of the position to whoever asked for them.
 final class PositionReport: Sendable {
-    private let tell: @Sendable (QueuePosition) -> Void
+    private let listener: @Sendable (QueuePosition) -> Void
     private let last = Mutex<QueuePosition?>(nil)
     /// How often a waiter looks, who is woken only when the one directly before it goes.
     let interval: Duration
 
     init(every interval: Duration = .seconds(1), _ tell: @escaping @Sendable (QueuePosition) -> Void) {
         self.interval = interval
-        self.tell = tell
+        listener = tell
     }
 
-    /// Takes a listing of the children.
-    func look(at names: [String], from own: ContenderName, isShared: Bool) {
-        guard let place = QueuePlace(of: own, isShared: isShared, among: names) else { return }
-        let position = QueuePosition(ahead: place.ahead, total: names.count { ContenderName($0) != nil })
+    func tell(_ position: QueuePosition) {
         let isNew = last.withLock { last in
             defer { last = position }
             return last != position
         }
-        if isNew { tell(position) }
+        if isNew { listener(position) }
     }
 }

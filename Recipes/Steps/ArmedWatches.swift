@@ -30,6 +30,13 @@ struct ArmedWatches: Sendable {
         watch.whenSettled { [inbox, number = lastNumber] in inbox.put(number) }
     }
 
+    /// Hands over a watch to somebody who waits for it elsewhere.
+    mutating func take(_ path: String, _ kind: Kind) -> Watch? {
+        guard let (number, watch) = armed.removeValue(forKey: Key(kind: kind, path: path)) else { return nil }
+        keys[number] = nil
+        return watch
+    }
+
     /// Waits until one fires, or the time is over; a watch that is heard is armed no more.
     mutating func wait(upTo limit: Duration?) async throws(ZooKeeperError) -> StepEvent {
         let deadline = limit.map { ContinuousClock.now.advanced(by: $0) }

@@ -10,6 +10,8 @@ struct StepRunner<Machine: StepMachine>: ~Copyable {
     /// The access control list of parents that are made.
     let acl: [ACL]
     var machine: Machine
+    /// Is shown the machine after each of its steps.
+    var observer: (@Sendable (Machine) -> Void)?
     private var watches = ArmedWatches()
     private var lastError: ZooKeeperError?
 
@@ -40,7 +42,9 @@ struct StepRunner<Machine: StepMachine>: ~Copyable {
         while true {
             var next: StepEvent?
             // Not kept while waiting: a list of a thousand names in each of a thousand waiters would be felt.
-            for action in machine.handle(consume event) {
+            let actions = machine.handle(consume event)
+            observer?(machine)
+            for action in actions {
                 switch action {
                 case .clean(let operations): clean(operations)
                 case .sweep(let parent, let mark): sweep(below: parent, mark: mark)
@@ -54,6 +58,9 @@ struct StepRunner<Machine: StepMachine>: ~Copyable {
             event = next
         }
     }
+
+    /// Hands over the watch that is armed on a node's existence, if there is one.
+    mutating func takeWatch(onExistenceOf path: String) -> Watch? { watches.take(path, .existence) }
 
     private mutating func perform(_ action: StepAction<Machine.Output>, expiry: Expiry) async -> StepEvent {
         do {

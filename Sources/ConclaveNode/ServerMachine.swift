@@ -213,6 +213,16 @@ package struct ServerMachine: Sendable {
         slots[slot].output.bytes.removeAll(keepingCapacity: keepsMemory)
     }
 
+    /// Hands over the bytes themselves if they are so many that a copy would be felt; `nil` if they are few.
+    package mutating func takeLargeOutput(of id: ConnectionID) -> [UInt8]? {
+        guard let slot = slotIndex[id], slots[slot].output.count >= Self.largeOutputBytes else { return nil }
+        var bytes: [UInt8] = []
+        swap(&slots[slot].output.bytes, &bytes)
+        return bytes
+    }
+
+    private static let largeOutputBytes = 1 << 16
+
     /// Answers a four-letter word and closes the connection.
     package mutating func answer(_ text: String, to id: ConnectionID) {
         guard let slot = slotIndex[id] else { return }

@@ -75,6 +75,8 @@ extension Store {
         let file = try volume.open(path)
         defer { volume.close(file) }
         var reader = try LogFileReader(file, path: path, limit: options.maximumEntryBytes, &volume)
+        // Only the newest of those is told, and it does not count: one more is wanted at the least.
+        if let newest = try reader.newest(through: after, &volume) { found = [Proposal(newest)] }
         while bytes < limitBytes {
             switch try reader.next(&volume) {
             case .cleanEnd: return true
@@ -83,16 +85,9 @@ extension Store {
             case .transaction(let transaction):
                 let proposal = Proposal(transaction)
                 guard proposal.zxid <= through else { return true }
-                guard
-                    found.isEmpty || proposal.zxid <= after || (found.last?.zxid.isFollowed(by: proposal.zxid) ?? true)
-                else { return false }
-                if proposal.zxid <= after {
-                    // Only the newest of those is told, and it does not count: one more is wanted at the least.
-                    found = [proposal]
-                } else {
-                    found.append(proposal)
-                    bytes += proposal.body.count
-                }
+                guard found.last?.zxid.isFollowed(by: proposal.zxid) ?? true else { return false }
+                found.append(proposal)
+                bytes += proposal.body.count
             }
         }
         return true

@@ -148,6 +148,14 @@ package final class Connection {
     /// Appends to the output.
     package func send(_ bytes: [UInt8]) { withOutput { $0.writeRaw(bytes) } }
 
+    /// Appends to the output, and copies nothing if nothing waits there.
+    package func send(handingOver bytes: consuming [UInt8]) {
+        guard output.count == 0, case .open = phase else { return send(bytes) }
+        releaseEmptyOutput()
+        output.bytes = bytes
+        outputGrew(from: 0)
+    }
+
     /// Appends to the output what may go out a little later: at the latest at `deadline`, or with what is sent before.
     package func sendLater(_ bytes: [UInt8], by deadline: Instant) {
         // Much is worth a call of its own.

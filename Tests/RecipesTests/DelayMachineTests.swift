@@ -19,12 +19,16 @@ struct DelayMachineTests {
             own: own, marker: marks ? "/l/" + mine.text : nil, orphans: orphans, below: "/l", patience: patience)
     }
 
-    static func node(version: Int32 = 0, created: Int64 = 0, modified: Int64 = 0) -> StepReading {
+    /// - Parameter zxid: of the creation and of the change; else they follow each other as the dates do.
+    static func node(
+        version: Int32 = 0, created: Int64 = 0, modified: Int64 = 0, zxid: Int64? = nil
+    ) -> StepReading {
         .data(
             NodeData(
                 data: [],
                 stat: Stat(
-                    czxid: .zero, mzxid: .zero, ctime: created, mtime: modified, version: version, cversion: 0,
+                    czxid: Zxid(rawValue: zxid ?? created), mzxid: Zxid(rawValue: zxid ?? modified), ctime: created,
+                    mtime: modified, version: version, cversion: 0,
                     aversion: 0, ephemeralOwner: .none, dataLength: 0, numChildren: 0, pzxid: .zero)))
     }
 
@@ -62,6 +66,15 @@ struct DelayMachineTests {
         #expect(machine.handle(Self.there) == [.wait(upTo: .milliseconds(30_000))])
         #expect(machine.handle(.elapsed) == Self.clearing)
         #expect(machine.handle(Self.written) == [.finish(.settled)])
+    }
+
+    @Test("Who was there before the finding waits for the whole delay, also if the clock was set back in between")
+    func clockSetBack() {
+        var machine = Self.machine()
+        _ = machine.handle(.start)
+        let own = Self.node(created: 100_000, zxid: 5)
+        _ = machine.handle(Self.read(own, Self.node(version: 1, modified: 60_000, zxid: 6)))
+        #expect(machine.handle(Self.there) == [.wait(upTo: .milliseconds(30_000))])
     }
 
     @Test("Who comes after the finding waits for what is left, or not at all")

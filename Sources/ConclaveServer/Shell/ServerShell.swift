@@ -325,7 +325,11 @@ final class ServerShell {
         guard let connection = connections[id]?.connection,
             connection.pendingBytes < Self.connectionHighWaterBytes
         else { return }
-        machine.takeOutput(of: id) { connection.send($0) }
+        if let bytes = machine.takeLargeOutput(of: id) {
+            connection.send(handingOver: bytes)
+        } else {
+            machine.takeOutput(of: id) { connection.send($0) }
+        }
         // Whatever the system does not take now, it reports when it has.
         if connection.pendingBytes >= Self.connectionHighWaterBytes { connection.flush() }
         if connection.pendingBytes < Self.connectionHighWaterBytes {

@@ -100,6 +100,20 @@ struct LogFileReader<D: Disk> {
         return zxid
     }
 
+    /// Steps over everything that is no later than a transaction, and decodes only the last of it.
+    mutating func newest(through last: Zxid, _ volume: inout Volume<D>) throws(StorageError) -> Transaction? {
+        var place: Int64?
+        while true {
+            let before = max(offset, Int64(LogFormat.headerBytes))
+            guard try skip(through: last, &volume) != nil else { break }
+            place = before
+        }
+        guard let place else { return nil }
+        offset = place
+        guard case .transaction(let transaction) = try next(&volume) else { return nil }
+        return transaction
+    }
+
     private mutating func readHeader(_ volume: inout Volume<D>) throws(StorageError) -> LogDamage? {
         let headerBytes = LogFormat.headerBytes
         guard let range = try window.load(0, headerBytes, &volume) else {

@@ -44,6 +44,10 @@ extension RecipeClient {
         case .gate: return gate(place, &world)
         case .latch: return latch(id, place, &world)
         case .configuration: return publication(place, &world)
+        case .configurationSet:
+            return ConfigurationSetJob(
+                place.path, isReader: world.random.chance(perMille: 400), session: session.session,
+                seed: world.random.next(), planted: planted)
         case .mirror: return growth(place, &world)
         case .commands: return order(id, place, &world)
         }
@@ -54,10 +58,8 @@ extension RecipeClient {
     private func contender(
         _ id: AttemptID, _ place: Scenario.Place, _ kind: ContenderKind, _ patience: AttemptPatience
     ) -> any Job {
-        let machine = ContenderMachine(
-            attempt: id, session: session.session, isShared: kind.isShared, patience: patience)
-        return ContenderJob(
-            machine, at: place.path, kind, delay: place.delay, session: session.session, patience: patience,
+        ContenderJob(
+            at: place.path, kind, attempt: id, delay: place.delay, session: session.session, patience: patience,
             planted: planted)
     }
 

@@ -21,6 +21,7 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
     case gate
     case latch
     case configuration
+    case configurationSet
     /// A copy of a tree, in step with it.
     case mirror
     case commands
@@ -30,9 +31,7 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
         switch self {
         case .lock, .delayedLock, .readWrite, .election, .multiLock: true
         case .firstCome, .semaphore, .workerSlots, .counter, .group, .queue, .boundedQueue, .doubleBarrier,
-            .countBarrier,
-            .gate, .latch, .configuration, .mirror,
-            .commands:
+            .countBarrier, .gate, .latch, .configuration, .configurationSet, .mirror, .commands:
             false
         }
     }
@@ -43,7 +42,9 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
         case .lock, .delayedLock, .readWrite, .election, .multiLock, .firstCome, .semaphore, .workerSlots, .queue,
             .boundedQueue:
             true
-        case .counter, .group, .doubleBarrier, .countBarrier, .gate, .latch, .configuration, .mirror, .commands: false
+        case .counter, .group, .doubleBarrier, .countBarrier, .gate, .latch, .configuration, .configurationSet, .mirror,
+            .commands:
+            false
         }
     }
 }
@@ -105,7 +106,7 @@ extension Scenario {
             // Items stay until somebody takes them, marks as long as the session.
             case .queue, .boundedQueue: [QueueNodes(items: path).claims]
             // A gate stays closed and a latch open; values and trees stay.
-            case .counter, .gate, .latch, .configuration, .mirror, .commands: []
+            case .counter, .gate, .latch, .configuration, .configurationSet, .mirror, .commands: []
             }
         }
 

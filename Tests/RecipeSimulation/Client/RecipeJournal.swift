@@ -84,6 +84,21 @@ package struct RecipeJournal: Sendable {
         let seenAt: Zxid
     }
 
+    /// What a set of values was to become, made of what the transaction `base` had published.
+    struct Switch: Sendable {
+        let path: String
+        let values: [String: [UInt8]]
+        let base: Zxid
+        /// The transaction, if it is known to have been done.
+        var published: Zxid?
+    }
+
+    /// A set of values as it was read.
+    struct Snapshot: Sendable {
+        let path: String
+        let reading: SnapshotMachine.Reading
+    }
+
     /// A command that was to be published, and its number if it is known to be.
     struct Order: Sendable {
         let path: String
@@ -150,6 +165,8 @@ package struct RecipeJournal: Sendable {
     var publications: [Publication] = []
     var sightings: [Seen] = []
     var copies: [Copy] = []
+    var switches: [Switch] = []
+    var snapshots: [Snapshot] = []
     var orders: [Order] = []
     var commands: [GivenCommand] = []
     /// The newest state that the client has asked for after it had come to an end.

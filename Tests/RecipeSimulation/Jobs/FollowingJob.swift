@@ -58,6 +58,11 @@ extension RecipeClient {
         case .published(let number, let stat): journal.publications[number].stat = stat
         case .sighted(let path, let sighting):
             journal.sightings.append(.init(path: path, session: session.session, sighting: sighting))
+        case .snapshot(let path, let reading):
+            if let reading { journal.snapshots.append(.init(path: path, reading: reading)) }
+        case .switching(let path, let values, let base):
+            journal.switches.append(.init(path: path, values: values, base: base))
+        case .switched(let path, let output): switched(path, output)
         case .ordered(let number, let sequence): journal.orders[number].number = sequence
         case .commanded(let path, let command):
             journal.commands.append(.init(path: path, number: command.number, isRepeated: command.isRepeated))
@@ -70,6 +75,13 @@ extension RecipeClient {
         case .hold, .ended, .answered, .refused, .nodeGone, .done, .fetched, .tried, .worthLooking, .full, .handedOver:
             break
         }
+    }
+
+    private mutating func switched(_ path: String, _ output: SwitchMachine.Output) {
+        guard case .published(let reading, _) = output,
+            let attempt = journal.switches.lastIndex(where: { $0.path == path && $0.values == reading.values })
+        else { return }
+        journal.switches[attempt].published = reading.pointer.mzxid
     }
 
     /// Whether nothing is left to do but to follow, and nothing is left to be told.

@@ -39,6 +39,10 @@ enum Outcome: Sendable {
     case published(Int, Stat)
     case sighted(String, Sighting)
     case mirrored(String, [MirrorMachine.Action])
+    /// A set of values has been read; is about to be changed, made of what one transaction had published; has been, or not.
+    case snapshot(String, SnapshotMachine.Reading?)
+    case switching(String, [String: [UInt8]], over: Zxid)
+    case switched(String, SwitchMachine.Output)
     /// A command has been published, with its number; one has been given out.
     case ordered(Int, Int32)
     case commanded(String, Command)

@@ -39,6 +39,7 @@ struct RecipeCase {
             "pictures": journals.reduce(0) { $0 + $1.journal.pictures.count },
             "revisions": journals.reduce(0) { $0 + $1.journal.publications.count { $0.stat != nil } },
             "revisions seen": journals.reduce(0) { $0 + $1.journal.sightings.count },
+            "snapshots": journals.reduce(0) { $0 + $1.journal.snapshots.count },
             "nodes copied": journals.reduce(0) { $0 + $1.journal.copies.reduce(0) { $0 + $1.changes.count } },
             "commands given": journals.reduce(0) { $0 + $1.journal.commands.count },
             "items put": journals.reduce(0) { $0 + $1.journal.puts.count(where: \.isPut) },

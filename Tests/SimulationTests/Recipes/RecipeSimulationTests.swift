@@ -16,7 +16,12 @@ import Testing
             Issue.record(
                 "\(failure.violation.map { "\($0)" } ?? ""); simulate --recipes all --replay \(seed) --profile \(name)")
         }
-        #expect(report.tallies["grants", default: 0] > 0)
+        // Whatever the seed has chosen, something must have come of it.
+        let fruits = [
+            "grants", "additions", "revisions", "snapshots", "nodes copied", "commands given", "items put", "passages",
+            "gates and latches", "pictures",
+        ]
+        #expect(fruits.contains { report.tallies[$0, default: 0] > 0 })
     }
 
     @Test("holders that stall write after newer ones without a fence, and never with one")

@@ -27,21 +27,33 @@ extension Store {
     /// transaction is in no log. Nor is the begin of an epoch, at which a leader may write one as well: that counts as a
     /// gap too. What lies in front of all snapshots is left over from a purge, with gaps that nothing shows any more.
     ///
-    /// To be asked before the first part of a history is read; costs reading the logs without decoding them.
+    /// To be asked before the first part of a history is read; costs reading the logs without examining them.
     package mutating func isHistoryWhole(behind zxid: Zxid) throws(StorageError) -> Bool {
         try begin(in: .open)
         do throws(StorageError) {
             let files = try directory.logFiles(&volume)
             let snapshots = try directory.snapshotFiles(&volume)
-            guard let begin = try boundary(behind: zxid, in: files), let start = begin.last else { return false }
+            guard let begin = try newest(through: zxid, in: files) else { return false }
             if let oldest = snapshots.last?.zxid, let first = files.last(where: { $0 <= oldest }) {
                 guard begin.file >= first else { return false }
             }
-            for snapshot in snapshots where snapshot.zxid > start {
-                guard try boundary(behind: snapshot.zxid, in: files)?.last == snapshot.zxid else { return false }
+            for snapshot in snapshots where snapshot.zxid > begin.zxid {
+                guard try newest(through: snapshot.zxid, in: files)?.zxid == snapshot.zxid else { return false }
             }
             return true
         } catch { throw fail(error) }
+    }
+
+    /// The newest transaction in the file that can hold one.
+    private mutating func newest(
+        through zxid: Zxid, in files: [Zxid]
+    ) throws(StorageError) -> (file: Zxid, zxid: Zxid)? {
+        guard let name = files.last(where: { $0 <= zxid }) else { return nil }
+        let path = directory.logPath(name)
+        let file = try volume.open(path)
+        defer { volume.close(file) }
+        var reader = try LogFileReader(file, path: path, limit: options.maximumEntryBytes, &volume)
+        return try reader.newest(through: zxid, &volume).map { (name, $0.header.zxid) }
     }
 
     /// Transactions from the logs: the newest one at or before `after`, and what follows it.

@@ -69,6 +69,26 @@ static inline void conclave_name_thread(const char *name) { (void)pthread_setnam
 
 #endif
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+
+/// mallopt(3): freed memory stays with the process up to this many bytes in each of its arenas, and what is asked for up to
+/// `largest` comes from there. By itself the allocator gives buffers of more than 128 KiB back each time, and the next one costs a
+/// page fault for each of its pages.
+static inline void conclave_keep_freed_memory(int bytes, int largest) {
+    (void)mallopt(M_TRIM_THRESHOLD, bytes);
+    (void)mallopt(M_MMAP_THRESHOLD, largest);
+}
+
+#else
+
+static inline void conclave_keep_freed_memory(int bytes, int largest) {
+    (void)bytes;
+    (void)largest;
+}
+
+#endif
+
 extern char **environ;
 
 /// environ(7): the environment as the system keeps it; ends with a null pointer.

@@ -30,6 +30,7 @@ package enum ServerTool: ToolCommand {
         statuses: [(ExitCode.failed, "bad configuration, port in use, data directory damaged, in use or not writable")])
 
     package static func run(_ arguments: Arguments, _ context: ToolContext) async throws -> Int32 {
+        FreedMemory.keepSome()
         let configuration = try configuration(arguments, context)
         let sink = ConsoleEventSink(console: context.console, level: arguments.has(verbose) ? .debug : .info)
         let server = try await ZooKeeperServer.start(configuration, log: sink)

@@ -100,18 +100,37 @@ struct LogFileReader<D: Disk> {
         return zxid
     }
 
-    /// Steps over everything that is no later than a transaction, and decodes only the last of it.
+    /// Steps over everything that is no later than a transaction, and examines only the last of it.
+    ///
+    /// What is stepped over is believed to be as long as it says: if it is not, no entry with the right checksum is found
+    /// in the end.
     mutating func newest(through last: Zxid, _ volume: inout Volume<D>) throws(StorageError) -> Transaction? {
         var place: Int64?
-        while true {
-            let before = max(offset, Int64(LogFormat.headerBytes))
-            guard try skip(through: last, &volume) != nil else { break }
-            place = before
+        if offset == 0 {
+            guard try readHeader(&volume) == nil else { return nil }
+            offset = Int64(LogFormat.headerBytes)
+        }
+        while let (zxid, end) = try glance(&volume), zxid <= last {
+            place = offset
+            offset = end
         }
         guard let place else { return nil }
         offset = place
         guard case .transaction(let transaction) = try next(&volume) else { return nil }
         return transaction
+    }
+
+    /// Looks at the next entry's zxid and end without examining it; `nil` if there is none.
+    private mutating func glance(_ volume: inout Volume<D>) throws(StorageError) -> (zxid: Zxid, end: Int64)? {
+        let headerBytes = LogFormat.entryHeaderBytes
+        guard let header = try window.load(offset, headerBytes, &volume) else { return nil }
+        let length = Int(LogFormat.entryHeader(window.buffer.span.extracting(header)).length)
+        guard length >= LogFormat.minimumTransactionBytes, length <= limit,
+            let range = try window.load(offset, headerBytes + length + 1, &volume),
+            let zxid = try? TransactionCodec.peekZxid(
+                ByteReader(window.buffer, in: (range.lowerBound + headerBytes)..<(range.upperBound - 1)))
+        else { return nil }
+        return (zxid, offset + Int64(range.count))
     }
 
     private mutating func readHeader(_ volume: inout Volume<D>) throws(StorageError) -> LogDamage? {

@@ -65,6 +65,7 @@ extension RecipeClient {
         let until = world.now.advanced(byMilliseconds: length)
         actors[actor] = .holding(hold: hold, until: until, nextUse: world.now)
         start(HoldWatchJob(holding: holding), .lookOut(hold), &world)
+        beginDuty(hold, &world)
         // The window may have closed since the answer that led to the grant.
         if holding.endsWithWindow, !isWindowOpen(world), planted != .forgetsLapse, planted != .ignoresWindow {
             lose(hold, .windowLapsed, &world)

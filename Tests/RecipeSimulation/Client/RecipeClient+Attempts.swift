@@ -50,6 +50,8 @@ extension RecipeClient {
                 seed: world.random.next(), planted: planted)
         case .mirror: return growth(place, &world)
         case .commands: return order(id, place, &world)
+        // Members and candidates are at places of their own.
+        case .partition: return nil
         }
     }
 

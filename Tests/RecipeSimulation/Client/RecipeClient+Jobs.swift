@@ -87,7 +87,7 @@ extension RecipeClient {
         case .effect: effectEnded(outcome, &world)
         case .handOver(let hold): handedOver(hold, outcome, &world)
         case .lastLook: looked(outcome)
-        case .background, .following: break
+        case .background, .following, .duty: break
         }
     }
 
@@ -101,11 +101,15 @@ extension RecipeClient {
         inbox.append((number, event))
     }
 
-    /// Ends a job without a word.
+    /// Ends what goes on for as long as a hold.
     mutating func end(lookOutOf hold: Int, _ world: inout World) {
-        let index = jobs.firstIndex { if case .lookOut(hold) = $0.purpose { true } else { false } }
-        guard let index else { return }
-        withdraw(jobs[index].number, .cancelled, &world)
+        let numbers = jobs.compactMap { job in
+            switch job.purpose {
+            case .lookOut(hold), .duty(hold): job.number
+            default: nil
+            }
+        }
+        for number in numbers { withdraw(number, .cancelled, &world) }
     }
 
     // MARK: Requests

@@ -25,13 +25,16 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
     /// A copy of a tree, in step with it.
     case mirror
     case commands
+    /// Shares of work that an elected member assigns to members.
+    case partition
 
     /// Those who wait stand in a queue of sequential nodes, in which each is waited for by the next one only.
     var queues: Bool {
         switch self {
         case .lock, .delayedLock, .readWrite, .election, .multiLock: true
         case .firstCome, .semaphore, .workerSlots, .counter, .group, .queue, .boundedQueue, .doubleBarrier,
-            .countBarrier, .gate, .latch, .configuration, .configurationSet, .mirror, .commands:
+            .countBarrier, .gate, .latch, .configuration, .configurationSet, .mirror, .commands,
+            .partition:
             false
         }
     }
@@ -43,7 +46,7 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
             .boundedQueue:
             true
         case .counter, .group, .doubleBarrier, .countBarrier, .gate, .latch, .configuration, .configurationSet, .mirror,
-            .commands:
+            .commands, .partition:
             false
         }
     }
@@ -106,7 +109,7 @@ extension Scenario {
             // Items stay until somebody takes them, marks as long as the session.
             case .queue, .boundedQueue: [QueueNodes(items: path).claims]
             // A gate stays closed and a latch open; values and trees stay.
-            case .counter, .gate, .latch, .configuration, .configurationSet, .mirror, .commands: []
+            case .counter, .gate, .latch, .configuration, .configurationSet, .mirror, .commands, .partition: []
             }
         }
 

@@ -11,6 +11,8 @@ struct RunningJob: Sendable {
         case attempt(Int)
         /// After the node of a hold.
         case lookOut(Int)
+        /// Of whoever holds this, for as long.
+        case duty(Int)
         /// Of somebody who holds.
         case effect
         /// Of this hold, which ends with it.

@@ -36,7 +36,11 @@ package struct Scenario: Sendable {
         let chosen = random.chance(perMille: 600) ? [first] : [first, second]
         for (number, family) in chosen.enumerated() {
             let limit = 1 + random.index(below: 4)
-            places.append(Place(family: family, name: "\(family.rawValue)\(number)", limit: limit))
+            let place = Place(family: family, name: "\(family.rawValue)\(number)", limit: limit)
+            places.append(place)
+            guard family == .partition else { continue }
+            places.append(Place(family: .group, name: place.name + "/members", limit: limit))
+            places.append(Place(family: .election, name: place.name + "/assigner"))
         }
         actors = Int(random.between(1...3))
         restMilliseconds = random.magnitude(1...500)

@@ -41,6 +41,7 @@ struct RecipeCase {
             "revisions seen": journals.reduce(0) { $0 + $1.journal.sightings.count },
             "snapshots": journals.reduce(0) { $0 + $1.journal.snapshots.count },
             "nodes copied": journals.reduce(0) { $0 + $1.journal.copies.reduce(0) { $0 + $1.changes.count } },
+            "assignments": history.writes.count { RecipeHistory.name(of: $0.path) == "assignment" },
             "commands given": journals.reduce(0) { $0 + $1.journal.commands.count },
             "items put": journals.reduce(0) { $0 + $1.journal.puts.count(where: \.isPut) },
             "items taken": journals.reduce(0) { $0 + $1.journal.takes.reduce(0) { $0 + ($1.payloads?.count ?? 0) } },

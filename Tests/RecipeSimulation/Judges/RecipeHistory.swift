@@ -20,6 +20,7 @@ struct RecipeHistory {
         let zxid: Zxid
         let path: String
         let value: [UInt8]
+        let session: SessionID
     }
 
     private struct RequestKey: Hashable {
@@ -58,11 +59,12 @@ struct RecipeHistory {
                 guard let request = requests[RequestKey(session: entry.session, cxid: entry.cxid)] else { continue }
                 _ = model.perform(request, session: entry.session, zxid: entry.zxid)
             }
-            for change in model.takeChanges() where !change.isOnChildren { note(change.path, entry.zxid, model) }
+            for change in model.takeChanges() where !change.isOnChildren { note(change.path, entry, model) }
         }
     }
 
-    private mutating func note(_ path: String, _ zxid: Zxid, _ model: RecipeClient.Model) {
+    private mutating func note(_ path: String, _ entry: LogEntry, _ model: RecipeClient.Model) {
+        let zxid = entry.zxid
         let node = model.node(at: path)
         if let place = current[path], lives[place].created != node?.stat.czxid {
             lives[place].deleted = zxid
@@ -76,7 +78,9 @@ struct RecipeHistory {
             current[path] = place
             below[Self.parent(of: path), default: []].append(place)
         }
-        if node.stat.mzxid == zxid { writes.append(Write(zxid: zxid, path: path, value: node.value)) }
+        if node.stat.mzxid == zxid {
+            writes.append(Write(zxid: zxid, path: path, value: node.value, session: entry.session))
+        }
     }
 
     /// The node of that path that a transaction made.

@@ -52,6 +52,8 @@ struct Meddler: Sendable {
                     guard case .setData(let path, let data, _) = operation else { return operation }
                     return .setData(path, data)
                 })
+        case (.assignsWithoutTerm, .write(let operations)):
+            return .write(operations.filter { if case .check = $0 { false } else { true } })
         case (.listsWithoutWatch, .children(let path, watch: true)): return .children(path)
         case (.readsWithoutWatch, .data(let path, watch: true)): return .data(path)
         default: return request

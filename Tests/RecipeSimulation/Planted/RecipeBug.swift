@@ -42,6 +42,8 @@ package enum RecipeBug: String, CaseIterable, Sendable {
     case listsWithoutWatch
     /// A command that was begun before is given out as if it were not.
     case takesRepetitionForNew
+    /// Whoever was elected assigns shares also when its term is over.
+    case assignsWithoutTerm
     /// Who follows a value or copies a tree reads without a watch.
     case readsWithoutWatch
 
@@ -86,6 +88,7 @@ extension RecipeBug {
         case .leavesAtOnce: [.doubleBarrier]
         case .listsWithoutWatch: [.group, .mirror]
         case .takesRepetitionForNew: [.commands]
+        case .assignsWithoutTerm: [.partition]
         case .readsWithoutWatch: [.configuration, .mirror]
         case .sleepsOn, .countsHoldFromAnswer, .ignoresWindow, .forgetsLapse, .tellsLossTwice, .writesUnguarded,
             .cleansOnce, .leavesCancelled:

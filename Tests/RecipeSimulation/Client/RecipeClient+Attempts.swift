@@ -50,6 +50,7 @@ extension RecipeClient {
                 seed: world.random.next(), planted: planted)
         case .mirror: return growth(place, &world)
         case .commands: return order(id, place, &world)
+        case .services: return meddling(place, &world)
         // Members and candidates are at places of their own.
         case .partition: return nil
         }

@@ -25,6 +25,7 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
     /// A copy of a tree, in step with it.
     case mirror
     case commands
+    case services
     /// Shares of work that an elected member assigns to members.
     case partition
 
@@ -34,7 +35,7 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
         case .lock, .delayedLock, .readWrite, .election, .multiLock: true
         case .firstCome, .semaphore, .workerSlots, .counter, .group, .queue, .boundedQueue, .doubleBarrier,
             .countBarrier, .gate, .latch, .configuration, .configurationSet, .mirror, .commands,
-            .partition:
+            .services, .partition:
             false
         }
     }
@@ -46,7 +47,7 @@ package enum RecipeFamily: String, CaseIterable, Sendable {
             .boundedQueue:
             true
         case .counter, .group, .doubleBarrier, .countBarrier, .gate, .latch, .configuration, .configurationSet, .mirror,
-            .commands, .partition:
+            .commands, .services, .partition:
             false
         }
     }
@@ -109,7 +110,8 @@ extension Scenario {
             // Items stay until somebody takes them, marks as long as the session.
             case .queue, .boundedQueue: [QueueNodes(items: path).claims]
             // A gate stays closed and a latch open; values and trees stay.
-            case .counter, .gate, .latch, .configuration, .configurationSet, .mirror, .commands, .partition: []
+            case .counter, .gate, .latch, .configuration, .configurationSet, .mirror, .commands, .services, .partition:
+                []
             }
         }
 

@@ -168,6 +168,8 @@ package struct RecipeJournal: Sendable {
     var switches: [Switch] = []
     var snapshots: [Snapshot] = []
     var orders: [Order] = []
+    /// Which instances stand for which session; asked for single ones, and for all of them where the order is nothing.
+    var registrations: [String: SessionID] = [:]
     var commands: [GivenCommand] = []
     /// The newest state that the client has asked for after it had come to an end.
     var lastLook: Zxid?

@@ -43,6 +43,10 @@ extension RecipeClient {
                 let (name, seed) = (commandName, world.random.next())
                 let job = CommandJob(path, as: name, session: session, seed: seed, planted: planted)
                 start(job, .following, &world)
+            case .services:
+                let (name, seed) = ("/s\(world.random.index(below: place.limit))", world.random.next())
+                let job = RegistrationJob(at: path + name, session: session, seed: seed, planted: planted)
+                start(job, .following, &world)
             case .mirror: start(MirrorJob(path, session: session, planted: planted), .following, &world)
             default: break
             }
@@ -63,6 +67,8 @@ extension RecipeClient {
         case .switching(let path, let values, let base):
             journal.switches.append(.init(path: path, values: values, base: base))
         case .switched(let path, let output): switched(path, output)
+        case .registration(let path, let output):
+            journal.registrations[path] = output == .created ? session.session : nil
         case .ordered(let number, let sequence): journal.orders[number].number = sequence
         case .commanded(let path, let command):
             journal.commands.append(.init(path: path, number: command.number, isRepeated: command.isRepeated))

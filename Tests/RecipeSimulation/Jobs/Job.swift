@@ -43,6 +43,8 @@ enum Outcome: Sendable {
     case snapshot(String, SnapshotMachine.Reading?)
     case switching(String, [String: [UInt8]], over: Zxid)
     case switched(String, SwitchMachine.Output)
+    /// An instance stands, or is another session's.
+    case registration(String, RegistrationMachine.Output)
     /// A command has been published, with its number; one has been given out.
     case ordered(Int, Int32)
     case commanded(String, Command)

@@ -16,7 +16,8 @@ extension RecipeClient {
             HoldWindows.self, LockDelays.self, Leases.self, GuardedWrites.self, FencedUses.self, LowestNumber.self,
             CountedOnce.self, Followers.self, QueueOnce.self, QueueBounds.self, Gatherings.self, Openings.self,
             NoHerd.self,
-            Revisions.self, Versions.self, Mirrors.self, Commands.self, Assignments.self, NoLitter.self,
+            Revisions.self, Versions.self, Mirrors.self, Commands.self, Registrations.self, Assignments.self,
+            NoLitter.self,
         ]
     }
 

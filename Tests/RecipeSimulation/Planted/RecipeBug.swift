@@ -76,7 +76,7 @@ extension RecipeBug {
         case .keepsOldTerm: [.election]
         case .forgetsDelay: [.delayedLock]
         case .readsPastWriters: [.readWrite]
-        case .takesLockOfOthers: [.firstCome, .group]
+        case .takesLockOfOthers: [.firstCome, .group, .services]
         case .removesByName: [.firstCome]
         case .looksAtOneLock: [.multiLock]
         case .writesBlindly: [.counter, .workerSlots]

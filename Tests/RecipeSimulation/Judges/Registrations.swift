@@ -15,8 +15,9 @@ struct Registrations: RecipeJudge {
                 for registration in journal.registrations
                 where registration.value == journal.session && RecipeHistory.parent(of: registration.key) == place.path
                 {
+                    // Then or later: others may go on behind the last look.
                     let stands = lives.contains {
-                        $0.path == registration.key && $0.owner == journal.session && $0.isThere(at: look)
+                        $0.path == registration.key && $0.owner == journal.session && $0.deleted.map { $0 > look } ?? true
                     }
                     if !stands {
                         return "client \(journal.process) takes itself for registered as \(registration.key) at \(look)"

@@ -12,15 +12,14 @@ struct Registrations: RecipeJudge {
             let lives = run.history.lives(below: place.path)
             for (journal, isAlive) in run.journals {
                 guard isAlive, let look = journal.lastLook else { continue }
-                for registration in journal.registrations
-                where registration.value == journal.session && RecipeHistory.parent(of: registration.key) == place.path
-                {
+                for (path, session) in journal.registrations
+                where session == journal.session && RecipeHistory.parent(of: path) == place.path {
                     // Then or later: others may go on behind the last look.
                     let stands = lives.contains {
-                        $0.path == registration.key && $0.owner == journal.session && $0.deleted.map { $0 > look } ?? true
+                        $0.path == path && $0.owner == journal.session && $0.deleted.map { $0 > look } ?? true
                     }
                     if !stands {
-                        return "client \(journal.process) takes itself for registered as \(registration.key) at \(look)"
+                        return "client \(journal.process) takes itself for registered as \(path) at \(look)"
                     }
                 }
             }
